@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -192,7 +193,7 @@ func (v Value) equal(w Value, same func(a, b string) bool) bool {
 func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.kind {
 	case String:
-		return json.Marshal(v.str)
+		return quote(v.str), nil
 	case Bool:
 		return strconv.AppendBool(nil, v.num != 0), nil
 	case Int:
@@ -205,20 +206,25 @@ func (v Value) MarshalJSON() ([]byte, error) {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			name, err := json.Marshal(v.many.names[i])
-			if err != nil {
-				return nil, err
-			}
 			value, err := item.MarshalJSON()
 			if err != nil {
 				return nil, err
 			}
-			b = append(append(append(b, name...), ':'), value...)
+			b = append(append(append(b, quote(v.many.names[i])...), ':'), value...)
 		}
 		return append(b, '}'), nil
 	default:
 		return []byte("null"), nil
 	}
+}
+
+// quote writes a JSON string in which &, < and > stand for themselves; whoever writes JSON into a page escapes there.
+func quote(s string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // of a string into memory: cannot fail
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }
 
 // UnmarshalJSON reads any JSON value. Whole numbers become Int; other numbers keep their text as a String; the

@@ -53,6 +53,38 @@ type Attribute struct {
 	Answer connectors.Value
 }
 
+// Known returns the value that the account has as far as is known: what the target last showed, else what it
+// acknowledged; Absent if neither.
+func (a *Attribute) Known() connectors.Value {
+	if a.Answer.Kind() != connectors.Absent {
+		return a.Answer
+	}
+	return a.Sent
+}
+
+// Settled reports whether nothing needs to be sent: the wanted value was sent and acknowledged, or the target shows
+// it. One of the two is enough. Comparing the answer alone would send "US" to a server that answers "United States"
+// for ever; comparing what was sent alone would rewrite every adopted account.
+func (a *Attribute) Settled(of connectors.Attribute) bool {
+	if a.Want.Kind() == connectors.Absent {
+		return true
+	}
+	return a.Sent.Kind() != connectors.Absent && of.SameValue(a.Sent, a.Want) ||
+		a.Answer.Kind() != connectors.Absent && of.SameValue(a.Answer, a.Want)
+}
+
+// Show records what a read of the account shows of the attribute. A value other than the one last shown means that
+// somebody changed it by hand, so what we sent no longer stands.
+func (a *Attribute) Show(v connectors.Value, of connectors.Attribute) {
+	if v.Kind() == connectors.Absent {
+		return
+	}
+	if a.Answer.Kind() != connectors.Absent && !of.SameValue(v, a.Answer) {
+		a.Sent = connectors.Value{}
+	}
+	a.Answer = v
+}
+
 // Failure is the last thing that went wrong for a person.
 type Failure struct {
 	Code   string    // Entra's error code name where one fits: LicenseLimitExceeded, DuplicateTargetEntries …
@@ -92,8 +124,14 @@ type Person struct {
 	Held uint32
 
 	Attempts uint32 // failed attempts in a row
-	Escrowed bool   // in-place retries are used up; Due is the next cycle's
-	Failure  Failure
+	Escrowed bool   // in-place retries are used up
+	// RetryCycle is the number of the cycle that tries an escrow again; Due is then the latest time for it.
+	RetryCycle uint64
+	Failure    Failure
+
+	// Vanished: the linked account was asked for by id and does not exist. The link is kept until the change that
+	// follows from it has passed the guard.
+	Vanished bool
 }
 
 // Attribute returns the attribute of that name, nil if nothing is recorded.

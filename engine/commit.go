@@ -1,0 +1,382 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// What a crash leaves behind, and why nobody is made twice (safety rule S1):
+//
+//   - before a POST: the key is in the outbox; the next run matches before it creates.
+//   - after a POST, before its commit: the same. The account is found by its matching value, and if that value has
+//     changed since, by the one that was wanted before (state.Person.Tried).
+//   - after the commit: the link is known.
+//
+// A POST without an answer is the second case without the crash: the record says Unsettled, and every matching value
+// is looked for by filter, never in a list that was read before.
+
+// commit puts a group of outcomes into the state in one transaction. Only after it does anything count as done.
+func (x *exporter) commit(ctx context.Context, group []outcome) error {
+	var summary plan.Summary
+	var changes []plan.Change
+	err := x.job.store.Update(ctx, func(tx *state.Tx) error {
+		summary, changes = plan.Summary{}, nil
+		for i := range group {
+			if group[i].nothing {
+				continue
+			}
+			c, err := x.apply(tx, &group[i])
+			if err != nil {
+				return err
+			}
+			if c.Status == plan.StatusDone {
+				summary.Count(c)
+				if c.Action != plan.None && x.details {
+					changes = append(changes, c)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	x.summary.Create += summary.Create
+	x.summary.Update += summary.Update
+	x.summary.Enable += summary.Enable
+	x.summary.Disable += summary.Disable
+	x.summary.Delete += summary.Delete
+	x.changes = append(x.changes, changes...)
+	for i := range group {
+		if group[i].nothing {
+			continue
+		}
+		if group[i].linked {
+			x.adopted++
+		}
+		x.job.progress.exported.Add(1)
+		if err := group[i].err; err != nil && stopsRun(err) {
+			x.stop(err)
+		}
+	}
+	return nil
+}
+
+// apply writes one outcome down and returns what to report of it.
+func (x *exporter) apply(tx *state.Tx, o *outcome) (plan.Change, error) {
+	now := x.job.Now()
+	p, err := tx.Person(o.id)
+	if err != nil {
+		return plan.Change{}, err
+	}
+	if p == nil {
+		p = o.person // written to the target meanwhile: it must be remembered all the same
+	}
+	if o.linked {
+		if err := x.adopt(tx, p, o); err != nil {
+			return plan.Change{}, err
+		}
+	}
+	var c plan.Change
+	switch {
+	case o.err != nil:
+		c, err = x.fail(tx, p, o, now)
+	case o.late:
+		c, err = x.judgeLate(tx, p, o, now)
+	default:
+		c, err = x.succeed(tx, p, o, now)
+	}
+	if err != nil {
+		return c, err
+	}
+	c.Warnings = x.notes[o.id]
+	return c, x.log(tx, o, c, p, now)
+}
+
+// succeed records what the target acknowledged, or that nothing differs.
+func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
+	j := x.job
+	c := j.change(o.prepared, plan.StatusDone)
+	x.settled(o.id)
+	if o.decision.Action == plan.Delete {
+		if err := tx.AddRemoval(p.ID, now); err != nil {
+			return c, err
+		}
+		return c, tx.DeletePerson(p.ID)
+	}
+	if o.wrote {
+		if o.decision.Action == plan.Create {
+			p.TargetID, p.Ours = o.resource.ID, true
+			c.Target = state.TargetRef{ID: o.resource.ID, UserName: wanted(o.person, plan.AttrUserName)}
+		}
+		x.acknowledge(p, o, now)
+		if o.decision.Removal {
+			if err := tx.AddRemoval(p.ID, now); err != nil {
+				return c, err
+			}
+		}
+		if o.decision.Action == plan.Create && (x.cautious || x.exhausted) {
+			x.setCautious(false)
+			if err := tx.Set(metaCapacity, time.Time{}); err != nil {
+				return c, err
+			}
+		}
+	}
+	p.Attempts, p.Escrowed, p.RetryCycle, p.Failure = 0, false, 0, state.Failure{}
+	if p.TargetID == "" && p.Scope != state.InScope {
+		return c, tx.DeletePerson(p.ID) // they left before an account was made, and none of theirs was found
+	}
+	if o.conflict != nil {
+		x.escrow(p, o.conflict.code, o.conflict.text, 0, now)
+		if o.decision.Action == plan.None {
+			c.Status = plan.StatusConflict
+		}
+		return c, tx.PutPerson(p)
+	}
+	p.Class, p.Due = j.place(p, ""), now
+	if o.decision.Action == plan.None && p.Generation == o.sent {
+		p.Class = state.ClassNone
+	}
+	if p.Class == state.ClassNone {
+		p.Due = time.Time{}
+	}
+	return c, tx.PutPerson(p)
+}
+
+// adopt takes over the link and what the account showed. If the account was linked to somebody who has left the
+// directory, the link moves.
+func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome) error {
+	if holder := tx.PersonByTarget(o.person.TargetID); holder != "" && holder != p.ID {
+		if err := tx.DeletePerson(holder); err != nil {
+			return err
+		}
+	}
+	p.TargetID = o.person.TargetID
+	if p.Class == state.ClassCreate {
+		p.Class = state.ClassUpdate
+	}
+	p.Unsettled, p.Tried = false, nil
+	for _, a := range o.person.Attributes {
+		if a.Answer.Kind() != connectors.Absent {
+			p.Set(a.Name).Answer = a.Answer
+		}
+	}
+	return nil
+}
+
+// acknowledge records both halves of each attribute that was sent.
+func (x *exporter) acknowledge(p *state.Person, o *outcome, now time.Time) {
+	j := x.job
+	p.LastWrite = now
+	p.Unsettled, p.Tried = false, nil
+	for _, d := range o.decision.Differences {
+		a := p.Set(j.target.Names()[d.Slot])
+		a.Sent, a.Answer = d.New, connectors.Value{}
+	}
+	for slot, v := range o.resource.Values {
+		if v.Kind() == connectors.Absent {
+			continue
+		}
+		name := j.target.Names()[slot]
+		if a := p.Attribute(name); a != nil {
+			a.Answer = v
+		} else if !v.IsEmpty() {
+			p.Set(name).Answer = v
+		}
+	}
+}
+
+// judgeLate asks the guard about a removal that only showed itself when the account was read.
+func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
+	c := x.job.change(o.prepared, plan.StatusPending)
+	judged, err := x.job.Guard.judge(tx.View, 1, now)
+	if err != nil {
+		return c, err
+	}
+	p.Class, p.Due, p.Held = state.ClassRemove, now, judged.list
+	if judged.list != 0 {
+		p.Class = state.ClassHeld
+		c.Status, c.Held = plan.StatusHeld, judged.list
+	}
+	if err := judged.hold(tx); err != nil {
+		return c, err
+	}
+	return c, tx.PutPerson(p)
+}
+
+// fail sorts an error by what is done about it.
+func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
+	c := x.job.change(o.prepared, plan.StatusPending)
+	fault := connectors.FaultOf(o.err)
+	if errors.Is(o.err, context.Canceled) && fault == connectors.FaultOther {
+		fault = connectors.FaultTransient
+	}
+	creating := o.decision.Action == plan.Create && p.TargetID == ""
+	if creating && (fault == connectors.FaultUnsettled || fault == connectors.FaultProtocol) {
+		p.Unsettled = true
+	}
+	e, _ := errors.AsType[*connectors.Error](o.err)
+	code, status := "", 0
+	if e != nil {
+		code, status = e.Code, e.Status
+	}
+	switch {
+	case stopsRun(o.err): // the record stays as it is, and in the outbox
+	case fault == connectors.FaultCapacity:
+		c.Status = plan.StatusWaiting
+		p.Failure = state.Failure{Code: "LicenseLimitExceeded", Text: o.err.Error(), Since: since(p, now), Status: status}
+		x.setExhausted()
+		if err := tx.Set(metaCapacity, now); err != nil {
+			return c, err
+		}
+	case fault == connectors.FaultNotFound && p.TargetID != "":
+		return c, x.vanish(tx, p, &c, now)
+	case fault == connectors.FaultTransient && status == 429:
+		p.Due = now.Add(x.throttled(e)) // no failure of this person: the limits are everybody's
+		x.retryAt(o.id, p.Due)
+	case fault == connectors.FaultConflict && creating && x.tried(o.id) == 1:
+		// Somebody has the mail. It may be this person's own account, made since the list was read: look again.
+		p.Due = now
+		x.retryAt(o.id, p.Due)
+	case fault == connectors.FaultTransient || fault == connectors.FaultUnsettled || fault == connectors.FaultUnavailable:
+		if n := x.tried(o.id); n < placeTries {
+			p.Due = now.Add(x.job.RetryBase << (n - 1))
+			x.retryAt(o.id, p.Due)
+			break
+		}
+		fallthrough
+	default:
+		c.Status = plan.StatusEscrowed
+		if fault == connectors.FaultConflict {
+			c.Status = plan.StatusConflict
+		}
+		x.escrow(p, code, o.err.Error(), status, now)
+	}
+	return c, tx.PutPerson(p)
+}
+
+// throttled is how long a throttled person waits on top of what the pacer makes everybody wait.
+func (x *exporter) throttled(e *connectors.Error) time.Duration {
+	if e.RetryAfter > 0 {
+		return 0 // the group is stopped for that long already
+	}
+	return x.job.RetryBase
+}
+
+// vanish: the account of a linked person does not exist. What follows passes the guard like a removal.
+func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now time.Time) error {
+	judged, err := x.job.Guard.judge(tx.View, 1, now)
+	if err != nil {
+		return err
+	}
+	if judged.list != 0 && p.Class != state.ClassRemove {
+		p.Vanished, p.Class, p.Held, p.Due = true, state.ClassHeld, judged.list, now
+		c.Status, c.Held = plan.StatusHeld, judged.list
+		if err := judged.hold(tx); err != nil {
+			return err
+		}
+		return tx.PutPerson(p)
+	}
+	if err := tx.AddRemoval(p.ID, now); err != nil {
+		return err
+	}
+	x.job.unlink(p)
+	p.Class, p.Due = x.job.place(p, ""), now
+	if p.Scope != state.InScope {
+		return tx.DeletePerson(p.ID) // a leaver whose account is gone: done
+	}
+	return tx.PutPerson(p)
+}
+
+// escrow puts the person aside for 1, 2, 4 … cycles, a day at most.
+func (x *exporter) escrow(p *state.Person, code, text string, status int, now time.Time) {
+	p.Failure = state.Failure{Code: code, Text: text, Since: since(p, now), Status: status}
+	p.RetryCycle = x.cycle.Number + 1<<min(p.Attempts, 10)
+	p.Attempts++
+	p.Escrowed = true
+	if p.Class == state.ClassNone {
+		p.Class = state.ClassUpdate
+	}
+	p.Due = now.Add(24 * time.Hour)
+	x.settled(p.ID)
+}
+
+// settled forgets the tries in place.
+func (x *exporter) settled(id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.tries, id)
+}
+
+func since(p *state.Person, now time.Time) time.Time {
+	if !p.Failure.Since.IsZero() {
+		return p.Failure.Since
+	}
+	return now
+}
+
+func (x *exporter) tried(id string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tries[id]++
+	return x.tries[id]
+}
+
+func (x *exporter) retryAt(id string, due time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tries[id] = max(1, x.tries[id])
+	x.later[id] = due
+}
+
+func (x *exporter) setExhausted() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.exhausted = true
+}
+
+func (x *exporter) setCautious(on bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.cautious = on
+}
+
+// log appends the record of the outcome. Nothing is said of a person about whom nothing was found to do, nor of a
+// try that will be repeated in a moment.
+func (x *exporter) log(tx *state.Tx, o *outcome, c plan.Change, p *state.Person, now time.Time) error {
+	if c.Status == plan.StatusPending || c.Action == plan.None && c.Error == "" && !o.linked {
+		return nil
+	}
+	entry := &state.LogEntry{
+		Time: now, Cycle: x.cycle.ID, Action: string(c.Action), Status: "success",
+		Change: x.cycle.ID + "/" + o.id + "/" + strconv.FormatUint(o.sent, 10),
+		Source: c.Source, Target: c.Target, Reason: c.Reason, Error: c.Error, Duration: o.took, Warnings: c.Warnings,
+	}
+	if c.Action == plan.None {
+		entry.Action, entry.Status = "other", "skipped"
+	}
+	if o.linked {
+		entry.Steps = append(entry.Steps, state.Step{Type: "matching", Status: "success", Description: "matched account " + o.person.TargetID})
+	}
+	for _, a := range c.Attributes {
+		entry.Modified = append(entry.Modified, state.Modified(a))
+	}
+	switch {
+	case o.err != nil:
+		entry.Status, entry.Code = "failure", p.Failure.Code
+	case o.conflict != nil:
+		entry.Status, entry.Code = "failure", o.conflict.code
+		if o.wrote {
+			entry.Status = "warning"
+		}
+	case len(c.Warnings) > 0:
+		entry.Status = "warning"
+	}
+	return tx.AppendLog(entry)
+}

@@ -1,0 +1,359 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// Sync is one full cycle: it reads the whole source and the target's list, decides, and exports until nothing is due.
+// It returns what it did even when it ends early; the error then says why. Details asks for every change in the
+// report, which costs memory for each; without it only those changes are in it that are not done.
+func (j *Job) Sync(ctx context.Context, target Target, details bool) (*plan.Report, error) {
+	defer j.phase(PhaseIdle)
+	cycle, err := j.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report := j.report(cycle)
+	x := &exporter{target: target, cycle: cycle, details: details}
+	err = j.read(ctx, target, x, report)
+	if err == nil {
+		j.phase(PhaseExport)
+		err = j.export(ctx, x)
+	}
+	report.Summary, report.Changes = x.summary, x.changes
+	// What was done is reported and recorded also when the run was told to stop.
+	after := context.WithoutCancel(ctx)
+	if remainErr := j.remaining(after, report, x); err == nil {
+		err = remainErr
+	}
+	report.Sort()
+	if endErr := j.end(after, cycle, report, err); err == nil {
+		err = endErr
+	}
+	return report, err
+}
+
+// Diff is the same cycle up to the first write, over a state that keeps its changes to itself and a target that
+// cannot be written to.
+func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, error) {
+	defer j.phase(PhaseIdle)
+	cycle, err := j.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report := j.report(cycle)
+	x := &exporter{cycle: cycle, details: true}
+	if err := j.read(ctx, target, x, report); err != nil {
+		return report, err
+	}
+	j.phase(PhaseExport)
+	if err := j.preview(ctx, target, x, report); err != nil {
+		return report, err
+	}
+	report.Sort()
+	return report, nil
+}
+
+func (j *Job) phase(p Phase) { j.progress.phase.Store(int32(p)) }
+
+func (j *Job) report(c state.Cycle) *plan.Report {
+	return &plan.Report{Job: j.Name, Cycle: c.ID, Kind: c.Kind}
+}
+
+// read brings a cycle to the point where the outbox holds all that is to be sent.
+func (j *Job) read(ctx context.Context, target TargetReader, x *exporter, report *plan.Report) error {
+	j.phase(PhaseRead)
+	var counts state.Counts
+	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {
+		return err
+	}
+	r := j.newReading(ctx, target)
+	group, both := errgroup.WithContext(ctx)
+	r.ctx = both
+	group.Go(func() (err error) {
+		x.listing, err = j.list(both, target)
+		if err != nil {
+			return fmt.Errorf("read the accounts at the target: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		if err := j.source.Full(both, r); err != nil {
+			return fmt.Errorf("read the directory: %w", err)
+		}
+		return r.finish()
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	r.ctx = ctx
+	x.listing.first = counts.People == 0
+	report.Strangers = x.listing.strangers
+	if !x.listing.summary.Whole() {
+		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", x.listing.summary.Total, x.listing.summary.Read))
+	}
+	j.phase(PhaseDecide)
+	warnings, err := j.decide(ctx, r, x.listing)
+	report.Warnings = append(report.Warnings, warnings...)
+	if err != nil {
+		return err
+	}
+	for _, s := range r.skipped {
+		report.Skipped = append(report.Skipped, s)
+	}
+	x.notes = r.notes
+	if err := j.release(ctx, x.cycle); err != nil {
+		return err
+	}
+	return j.remember(ctx, r, x.cycle)
+}
+
+// release makes the escrows due whose cycle has come.
+func (j *Job) release(ctx context.Context, c state.Cycle) error {
+	now := j.Now()
+	var due []string
+	err := j.store.View(ctx, func(v *state.View) error {
+		for e := range v.Outbox() {
+			if e.Class != state.ClassHeld && e.Due.After(now) {
+				due = append(due, e.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		for _, id := range due {
+			p, err := tx.Person(id)
+			if err != nil {
+				return err
+			}
+			// A try in place that a crash cut off is due at once too.
+			if p != nil && (!p.Escrowed || p.RetryCycle <= c.Number) {
+				p.Due = now
+				if err := tx.PutPerson(p); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// remember stores the edges that were read and then, last of all, the mark: whoever reads changes from it must find
+// all that came before it.
+func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
+	gone, err := j.oldEdges(ctx, r.graph)
+	if err != nil {
+		return err
+	}
+	var batch []connectors.Edge
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		err := j.store.Update(ctx, func(tx *state.Tx) error {
+			for _, e := range batch {
+				put := tx.PutEdge
+				if !e.Present {
+					put = tx.DeleteEdge
+				}
+				if err := put(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		batch = batch[:0]
+		return err
+	}
+	for e := range r.graph.fresh(gone) {
+		if batch = append(batch, e); len(batch) == batchSize {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if r.mark == nil {
+		return nil
+	}
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		return tx.SetMark(state.Mark{Data: r.mark, Cycle: c.Number, Time: j.Now()})
+	})
+}
+
+// oldEdges marks the edges that the state has already and returns those that are gone.
+func (j *Job) oldEdges(ctx context.Context, g *graph) (gone []connectors.Edge, err error) {
+	err = j.store.View(ctx, func(v *state.View) error {
+		for e := range v.AllEdges() {
+			if g.known(e) {
+				continue
+			}
+			if n, ok := g.numbers[e.Parent]; ok && g.doubtful[n] != nil {
+				continue // could not be read: what was known of it stays
+			}
+			e.Present = false
+			gone = append(gone, e)
+		}
+		return nil
+	})
+	return gone, err
+}
+
+func (j *Job) begin(ctx context.Context) (state.Cycle, error) {
+	c := state.Cycle{ID: uuid.NewString(), Kind: "full", Started: j.Now(), Result: "running"}
+	err := j.store.Update(ctx, func(tx *state.Tx) error {
+		if _, done := tx.Mark(); !done {
+			c.Kind = "initial"
+		}
+		return tx.PutCycle(&c)
+	})
+	return c, err
+}
+
+func (j *Job) end(ctx context.Context, c state.Cycle, report *plan.Report, failed error) error {
+	c.Ended, c.Result = j.Now(), "succeeded"
+	switch {
+	case errors.Is(failed, context.Canceled):
+		c.Result = "interrupted"
+	case failed != nil:
+		c.Result, c.Error = "failed", failed.Error()
+	}
+	s := report.Summary
+	c.Counters = map[string]int{
+		"create": s.Create, "update": s.Update, "enable": s.Enable, "disable": s.Disable, "delete": s.Delete,
+		"unchanged": s.Unchanged, "skipped": s.Skipped, "held": s.Held, "escrowed": s.Escrowed, "waiting": s.Waiting,
+	}
+	return j.store.Update(ctx, func(tx *state.Tx) error { return tx.PutCycle(&c) })
+}
+
+// remaining tells of all who are not done: it looks at the records as the run leaves them.
+func (j *Job) remaining(ctx context.Context, report *plan.Report, x *exporter) error {
+	done := report.Summary.Create + report.Summary.Update + report.Summary.Enable
+	inScope := 0
+	err := j.eachPerson(ctx, func(p *state.Person) error {
+		if p.Class == state.ClassNone {
+			if p.Scope == state.InScope && p.TargetID != "" {
+				inScope++
+			}
+			return nil
+		}
+		c := j.change(prepared{person: p, decision: j.Policy.Decide(p)}, j.standing(p, x))
+		c.Error, c.Held, c.Warnings = p.Failure.Text, p.Held, x.notes[p.ID]
+		report.Changes = append(report.Changes, c)
+		report.Summary.Count(c)
+		return nil
+	})
+	report.Strangers -= x.adopted
+	report.Summary.Unchanged = max(0, inScope-done)
+	report.Summary.Skipped = len(report.Skipped)
+	return err
+}
+
+// standing is the status of somebody who is still in the outbox.
+func (j *Job) standing(p *state.Person, x *exporter) string {
+	switch {
+	case p.Class == state.ClassHeld:
+		return plan.StatusHeld
+	case p.Escrowed && isConflict(p.Failure.Code):
+		return plan.StatusConflict
+	case p.Escrowed:
+		return plan.StatusEscrowed
+	case p.Class == state.ClassCreate && x.exhausted:
+		return plan.StatusWaiting
+	}
+	return plan.StatusPending
+}
+
+func isConflict(code string) bool {
+	switch code {
+	case "DuplicateSourceEntries", "DuplicateTargetEntries", "EntryConflict", "Conflict":
+		return true
+	}
+	return false
+}
+
+// preview decides for everybody in the outbox what would be sent now.
+func (j *Job) preview(ctx context.Context, target TargetReader, x *exporter, report *plan.Report) error {
+	var people []*state.Person
+	unchanged := 0
+	err := j.eachPerson(ctx, func(p *state.Person) error {
+		if p.Class != state.ClassNone {
+			people = append(people, p)
+		} else if p.Scope == state.InScope && p.TargetID != "" {
+			unchanged++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	j.progress.queued.Store(int64(len(people)))
+	results := make([]prepared, len(people))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(j.Concurrency)
+	for i, p := range people {
+		group.Go(func() error {
+			l := x.listing
+			if p.Attempts > 0 {
+				l = nil
+			}
+			results[i] = j.prepare(groupCtx, target, l, p)
+			j.progress.exported.Add(1)
+			if err := results[i].err; err != nil && stopsRun(err) {
+				return err
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, p := range people {
+		if results[i].linked {
+			report.Strangers--
+		}
+		c := j.change(results[i], j.outlook(p, results[i]))
+		if c.Action == plan.None && c.Status == plan.StatusPlanned {
+			if p.Scope == state.InScope && p.TargetID != "" {
+				unchanged++
+			}
+			continue
+		}
+		if c.Error == "" {
+			c.Error = p.Failure.Text
+		}
+		c.Held, c.Warnings = p.Held, x.notes[p.ID]
+		report.Changes = append(report.Changes, c)
+		report.Summary.Count(c)
+	}
+	report.Summary.Unchanged = unchanged
+	report.Summary.Skipped = len(report.Skipped)
+	return nil
+}
+
+// outlook is what would become of a change if it were sent now.
+func (j *Job) outlook(p *state.Person, r prepared) string {
+	switch {
+	case p.Class == state.ClassHeld:
+		return plan.StatusHeld
+	case r.conflict != nil:
+		return plan.StatusConflict
+	case r.err != nil || p.Escrowed && r.decision.Action != plan.None:
+		return plan.StatusEscrowed
+	}
+	return plan.StatusPlanned
+}

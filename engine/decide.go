@@ -1,0 +1,350 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// ruling is what one cycle says of one person: to be put into the record, and into the outbox.
+type ruling struct {
+	scope  state.Scope
+	reason string
+	row    connectors.Resource // what the account shows, if the listing differs from the record
+	shown  bool
+	gone   bool // the account is gone, 404 by id
+	listed bool // the account is in the list
+}
+
+// decide turns a finished read and listing into places in the outbox. It goes over all people twice: first to see
+// what each needs, since the guard judges all removals of a cycle together, then to write it down.
+func (j *Job) decide(ctx context.Context, r *reading, l *listing) ([]string, error) {
+	warnings := r.warnings
+	rulings, absent, unlisted, err := j.survey(ctx, r, l)
+	if err != nil {
+		return nil, err
+	}
+	more, err := j.absent(ctx, r, absent, rulings)
+	if err != nil {
+		return nil, err
+	}
+	warnings = append(warnings, more...)
+	var counts state.Counts
+	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {
+		return nil, err
+	}
+	gone, rows, warning, err := j.missing(ctx, r.target, l, unlisted, j.Guard.Limit(counts.Active))
+	if err != nil {
+		return nil, err
+	}
+	if warning != "" {
+		warnings = append(warnings, warning)
+	}
+	for id := range gone {
+		ruling := rulings[id]
+		ruling.gone = true
+		rulings[id] = ruling
+	}
+	for id, row := range rows {
+		ruling := rulings[id]
+		ruling.row, ruling.shown = row, true
+		rulings[id] = ruling
+	}
+	held, err := j.settle(ctx, r, rulings)
+	if held != "" {
+		warnings = append(warnings, held)
+	}
+	return warnings, err
+}
+
+// survey returns a ruling for everybody about whom there is something to put down, the linked people whom the read did
+// not show, and those whose accounts the listing did not show.
+func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[string]ruling, absent, unlisted []string, err error) {
+	rulings = map[string]ruling{}
+	err = j.eachPerson(ctx, func(p *state.Person) error {
+		s, seen := r.seen[p.ID]
+		row, drifted := l.drift[p.ID]
+		rule := ruling{scope: p.Scope, reason: p.Reason, row: row, shown: drifted, listed: l.linked[p.TargetID]}
+		switch {
+		case seen && (j.ScopeAll || r.graph.assigned(p.ID)):
+			rule.scope, rule.reason = s.scope, s.why
+		case r.removed[p.ID] == connectors.SoftDeleted:
+			rule.scope, rule.reason = state.SoftDeleted, ""
+		case r.removed[p.ID] == connectors.HardDeleted:
+			rule.scope, rule.reason = state.HardDeleted, ""
+		default:
+			absent = append(absent, p.ID)
+		}
+		if p.TargetID != "" && !p.Vanished && !rule.listed && p.LastWrite.Before(l.began) {
+			unlisted = append(unlisted, p.ID)
+		}
+		if rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p, s.unfit) != p.Class {
+			rulings[p.ID] = rule
+		}
+		return nil
+	})
+	return rulings, absent, unlisted, err
+}
+
+// eachPerson calls fn for every record, a batch a transaction: a read transaction that lasts keeps bbolt from
+// reusing pages.
+func (j *Job) eachPerson(ctx context.Context, fn func(*state.Person) error) error {
+	from := ""
+	for {
+		var batch []*state.Person
+		err := j.store.View(ctx, func(v *state.View) error {
+			for p, err := range v.People(from) {
+				if err != nil {
+					return err
+				}
+				if p.ID == from {
+					continue
+				}
+				if batch = append(batch, p); len(batch) == batchSize {
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range batch {
+			if err := fn(p); err != nil {
+				return err
+			}
+		}
+		if len(batch) < batchSize {
+			return nil
+		}
+		from = batch[len(batch)-1].ID
+	}
+}
+
+// place returns the class that the person's record earns as it stands. A removal that is held stays held.
+func (j *Job) place(p *state.Person, unfit string) state.Class {
+	d := j.Policy.Decide(p)
+	class := d.Class()
+	switch {
+	case p.TargetID == "" && p.Scope != state.InScope && (p.Unsettled || p.Class == state.ClassCreate || p.Class == state.ClassRemove):
+		// A create may have been sent: the account is looked for, and disabled if it is there.
+		return state.ClassRemove
+	case p.TargetID == "" && unfit != "" && !p.Unsettled:
+		return state.ClassNone
+	case p.Vanished && p.Class == state.ClassHeld:
+		return state.ClassHeld
+	case class == state.ClassRemove && p.Class == state.ClassHeld:
+		return state.ClassHeld
+	}
+	return class
+}
+
+// settle writes the rulings down and queues what follows from them. It returns a warning if removals are held.
+func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling) (string, error) {
+	ids := slices.Sorted(maps.Keys(rulings))
+	removals := 0
+	err := j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
+		if _, isRemoval := j.rule(p, rulings[p.ID], r.seen[p.ID].unfit); isRemoval {
+			removals++
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	now := j.Now()
+	var judged verdict
+	if err := j.store.View(ctx, func(v *state.View) (err error) { judged, err = j.Guard.judge(v, removals, now); return err }); err != nil {
+		return "", err
+	}
+	for batch := range slices.Chunk(ids, batchSize) {
+		err := j.store.Update(ctx, func(tx *state.Tx) error {
+			for _, id := range batch {
+				p, err := tx.Person(id)
+				if err != nil {
+					return err
+				}
+				if p != nil {
+					if err := j.enter(tx, p, rulings[id], r.seen[id].unfit, judged, now); err != nil {
+						return err
+					}
+				}
+			}
+			return judged.hold(tx)
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	if judged.list != 0 {
+		return fmt.Sprintf("removals are held as list %d: %s", judged.list, judged.reason), nil
+	}
+	return "", nil
+}
+
+func (j *Job) eachRuling(ctx context.Context, ids []string, fn func(*state.View, *state.Person) error) error {
+	for batch := range slices.Chunk(ids, batchSize) {
+		err := j.store.View(ctx, func(v *state.View) error {
+			for _, id := range batch {
+				p, err := v.Person(id)
+				if err != nil {
+					return err
+				}
+				if p != nil {
+					if err := fn(v, p); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rule applies a ruling to the record and returns the class that follows, and whether it adds a removal that the
+// guard has not judged yet.
+func (j *Job) rule(p *state.Person, rule ruling, unfit string) (class state.Class, adds bool) {
+	before := p.Class
+	p.Scope, p.Reason = rule.scope, rule.reason
+	if rule.shown {
+		j.show(p, rule.row)
+	}
+	p.Vanished = rule.gone || p.Vanished && !rule.listed
+	class = j.place(p, unfit)
+	switch {
+	case p.Vanished && before == state.ClassHeld:
+		return state.ClassHeld, false
+	case p.Vanished:
+		// The account is gone. What follows counts like a removal: were it not held, an account list that answers
+		// 404 for everybody would have everybody created again.
+		return state.ClassCreate, true
+	}
+	// Whether somebody without a link has an account at all shows only when it is looked for; see exporter.judgeLate.
+	return class, class == state.ClassRemove && p.TargetID != "" && before != state.ClassRemove && before != state.ClassHeld
+}
+
+// enter writes one ruling down.
+func (j *Job) enter(tx *state.Tx, p *state.Person, rule ruling, unfit string, judged verdict, now time.Time) error {
+	before := p.Class
+	class, adds := j.rule(p, rule, unfit)
+	if class == state.ClassNone && p.TargetID == "" {
+		return tx.DeletePerson(p.ID) // never provisioned, nothing on its way: nothing to remember
+	}
+	if adds && judged.list != 0 {
+		class = state.ClassHeld
+		p.Held = judged.list
+	}
+	if p.Vanished && class != state.ClassHeld {
+		if err := tx.AddRemoval(p.ID, now); err != nil {
+			return err
+		}
+		j.unlink(p)
+		if class = j.place(p, unfit); class == state.ClassNone {
+			return tx.DeletePerson(p.ID)
+		}
+	}
+	if class != state.ClassHeld {
+		p.Held = 0
+	}
+	j.queue(p, class, before, now)
+	return tx.PutPerson(p)
+}
+
+// queue puts the person into the outbox. Whoever is in the same class keeps their place, an escrow its due time;
+// a change of class (a leaver whose update is in escrow) is tried at once.
+func (j *Job) queue(p *state.Person, class, before state.Class, now time.Time) {
+	if class == before {
+		return
+	}
+	p.Class, p.Due = class, now
+	p.Attempts, p.Escrowed, p.RetryCycle, p.Failure = 0, false, 0, state.Failure{}
+	if class == state.ClassNone {
+		p.Due = time.Time{}
+	}
+}
+
+// unlink forgets an account that is gone. What is wanted stays.
+func (j *Job) unlink(p *state.Person) {
+	p.TargetID, p.Vanished, p.Ours = "", false, false
+	for i := range p.Attributes {
+		p.Attributes[i].Sent, p.Attributes[i].Answer = connectors.Value{}, connectors.Value{}
+	}
+}
+
+// absent asks for those whom the read did not show, each alone, and rules on the answer (safety rule S2). Whoever has
+// neither an account nor a create on its way needs no question.
+func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[string]ruling) (warnings []string, err error) {
+	var ask []string
+	err = j.eachRuling(ctx, ids, func(_ *state.View, p *state.Person) error {
+		switch {
+		case p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled:
+			rulings[p.ID] = ruling{scope: state.Unassigned}
+		case p.TargetID != "" && p.Scope > state.InScope && p.Class == state.ClassNone && !j.removable(p):
+			// Out already, on evidence of its own: nothing could follow from another answer.
+		default:
+			ask = append(ask, p.ID)
+		}
+		return nil
+	})
+	if err != nil || len(ask) == 0 {
+		return nil, err
+	}
+	doubts := 0
+	var doubt error
+	err = j.source.Standing(ctx, ask, func(s connectors.Standing) error {
+		id := connectors.FoldID(s.ID)
+		rule := rulings[id]
+		switch {
+		case s.Doubt != nil:
+			doubts, doubt = doubts+1, s.Doubt
+			return nil
+		case s.Row.Removed == connectors.SoftDeleted:
+			rule.scope, rule.reason = state.SoftDeleted, ""
+		case s.Row.Removed == connectors.HardDeleted:
+			rule.scope, rule.reason = state.HardDeleted, ""
+		case j.ScopeAll || r.graph.assigned(id) || r.graph.within(s.Groups):
+			// Still in scope: the read missed them. Their row counts as read.
+			if err := r.reread(s.Row); err != nil {
+				return err
+			}
+			rule.scope, rule.reason = r.seen[id].scope, r.seen[id].why
+		default:
+			rule.scope, rule.reason = state.Unassigned, ""
+		}
+		rulings[id] = rule
+		return nil
+	})
+	if doubts > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", doubts, doubt))
+	}
+	return warnings, err
+}
+
+// removable reports whether a change could follow from a further cause: the account is destroyed, not only disabled,
+// once the person is gone for good.
+func (j *Job) removable(p *state.Person) bool {
+	return p.Scope != state.HardDeleted && j.Policy.Deprovision[state.HardDeleted] == plan.DeprovisionDelete
+}
+
+// reread takes the row of somebody whom the read missed.
+func (r *reading) reread(row connectors.Row) error {
+	id := connectors.FoldID(row.ID)
+	if r.job.roles >= 0 {
+		row.Values = slices.Clone(row.Values)
+		row.Values[r.job.roles] = rolesOf(r.app, r.graph.roles(id))
+	}
+	if err := r.evaluate(id, row); err != nil {
+		return err
+	}
+	return r.flush()
+}

@@ -1,0 +1,344 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+const (
+	// placeTries is how often a transient failure is tried again in place before the person goes into escrow.
+	placeTries = 4
+	// grace is how long requests in flight may take to end once the run is told to stop: the whole must be over
+	// within five seconds of SIGTERM.
+	grace = 4 * time.Second
+	// commitMost bounds how many results share one transaction.
+	commitMost = 256
+)
+
+// exporter sends what is in the outbox until nothing is due. One goroutine dispatches, one commits, and each person
+// in flight has one of their own. It is used once.
+type exporter struct {
+	job     *Job
+	target  Target
+	listing *listing
+	cycle   state.Cycle
+	notes   map[string][]string
+	details bool
+
+	results chan outcome
+	changed chan struct{} // something happened that the dispatcher may be waiting for
+
+	mu       sync.Mutex
+	inFlight map[string]state.Class
+	tries    map[string]int       // tries in place, by person
+	later    map[string]time.Time // when the next try in place is due
+	// exhausted: the target said that no licence is free; no further create is tried in this run. cautious: it said so
+	// in an earlier run, so one create goes alone to see whether that still holds.
+	exhausted, cautious bool
+	stopped             error // why nothing more is dispatched
+
+	summary plan.Summary
+	changes []plan.Change
+	adopted int // accounts that were linked
+}
+
+// export drains the outbox: all that is due now, and all that comes due by retries in place.
+func (j *Job) export(ctx context.Context, x *exporter) error {
+	x.job = j
+	x.results = make(chan outcome, j.Concurrency)
+	x.changed = make(chan struct{}, 1)
+	x.inFlight, x.tries, x.later = map[string]state.Class{}, map[string]int{}, map[string]time.Time{}
+	err := j.store.View(ctx, func(v *state.View) error {
+		counts := v.Counts()
+		for class, n := range counts.Queued {
+			if class != state.ClassHeld {
+				j.progress.queued.Add(int64(n))
+			}
+		}
+		var since time.Time
+		out, err := v.Get(metaCapacity, &since)
+		x.cautious = out && !since.IsZero()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	flight, land := context.WithCancel(context.WithoutCancel(ctx))
+	defer land()
+	stopWatch := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, land)
+		context.AfterFunc(flight, func() { timer.Stop() })
+	})
+	defer stopWatch()
+
+	committed := make(chan error, 1)
+	go func() { committed <- x.commitAll(flight) }()
+	var workers sync.WaitGroup
+	err = x.dispatch(ctx, flight, &workers)
+	workers.Wait()
+	close(x.results)
+	if commitErr := <-committed; commitErr != nil {
+		return commitErr
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stopped != nil {
+		return x.stopped
+	}
+	return err
+}
+
+// dispatch hands out people, most urgent first. It takes a place at the target before it chooses whom to send, so
+// that the choice is made when it can be carried out.
+func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup) error {
+	places := make(chan struct{}, x.job.Concurrency)
+	for {
+		if _, state, wait, err := x.next(ctx, false); err != nil || state == drained {
+			return err
+		} else if state == nothingYet {
+			if err := x.wait(ctx, wait); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := x.target.Reserve(ctx); err != nil {
+			return err
+		}
+		id, state, _, err := x.next(ctx, true)
+		if err != nil || state != ready {
+			x.target.Release()
+			<-places
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		workers.Go(func() {
+			x.results <- x.send(flight, id)
+			<-places
+		})
+	}
+}
+
+// wait waits until something has happened or, if due is set, until then.
+func (x *exporter) wait(ctx context.Context, due time.Time) error {
+	var timer <-chan time.Time
+	if !due.IsZero() {
+		t := time.NewTimer(max(0, due.Sub(x.job.Now())))
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-x.changed:
+	case <-timer:
+	}
+	return nil
+}
+
+func (x *exporter) signal() {
+	select {
+	case x.changed <- struct{}{}:
+	default:
+	}
+}
+
+// readiness is what next found.
+type readiness int
+
+const (
+	drained    readiness = iota // nothing is due, nothing in flight, nothing will come due by itself
+	nothingYet                  // wait
+	ready
+)
+
+// next returns the most urgent person who is due and not in flight; take marks them as in flight.
+func (x *exporter) next(ctx context.Context, take bool) (id string, found readiness, wait time.Time, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stopped != nil {
+		return "", drained, wait, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return "", drained, wait, err
+	}
+	now := x.job.Now()
+	err = x.job.store.View(ctx, func(v *state.View) error {
+		for _, class := range []state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
+			if class == state.ClassCreate && !x.mayCreate() {
+				continue
+			}
+			for e := range v.Due(class, now) {
+				if _, busy := x.inFlight[e.ID]; !busy {
+					id = e.ID
+					if take {
+						x.inFlight[id] = class
+						delete(x.later, id)
+					}
+					return nil
+				}
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil || id != "":
+		return id, ready, wait, err
+	case len(x.inFlight) == 0 && len(x.later) == 0:
+		return "", drained, wait, nil
+	}
+	for _, due := range x.later {
+		if wait.IsZero() || due.Before(wait) {
+			wait = due
+		}
+	}
+	return "", nothingYet, wait, nil
+}
+
+// mayCreate reports whether a create may be sent as far as licences go.
+func (x *exporter) mayCreate() bool {
+	if x.exhausted {
+		return false
+	}
+	if !x.cautious {
+		return true
+	}
+	for _, class := range x.inFlight {
+		if class == state.ClassCreate {
+			return false
+		}
+	}
+	return true
+}
+
+// stop ends the run after what is in flight.
+func (x *exporter) stop(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stopped == nil {
+		x.stopped = err
+	}
+}
+
+// outcome is what came of one person.
+type outcome struct {
+	prepared
+	id       string
+	resource connectors.Resource
+	wrote    bool // a write was acknowledged
+	nothing  bool // the person was not to be sent after all
+	late     bool // the change turned out to take something away, which the guard has not judged
+	started  time.Time
+	took     time.Duration
+}
+
+// send brings one person as far as one request to the target can. The place that was reserved is used up by a write
+// or given back.
+func (x *exporter) send(ctx context.Context, id string) (o outcome) {
+	o.id, o.started = id, x.job.Now()
+	place := true
+	defer func() {
+		if place {
+			x.target.Release()
+		}
+		o.took = x.job.Now().Sub(o.started)
+	}()
+	var p *state.Person
+	if err := x.job.store.View(ctx, func(v *state.View) (err error) { p, err = v.Person(id); return err }); err != nil {
+		x.stop(err)
+		o.nothing = true
+		return o
+	}
+	if p == nil || p.Class == state.ClassNone || p.Class == state.ClassHeld {
+		o.nothing = true
+		return o
+	}
+	class, l := p.Class, x.listing
+	x.mu.Lock()
+	if x.tries[id] > 0 || p.Attempts > 0 {
+		l = nil // the list is older than what went wrong
+	}
+	x.mu.Unlock()
+	o.prepared = x.job.prepare(ctx, x.target, l, p)
+	if o.err != nil || o.decision.Action == plan.None {
+		return o
+	}
+	if o.conflict != nil && p.TargetID == "" {
+		return o
+	}
+	if o.decision.Removal && (class != state.ClassRemove || o.linked) {
+		o.late = true
+		return o
+	}
+	place = false
+	want := x.job.values(p, o.decision)
+	switch o.decision.Action {
+	case plan.Create:
+		o.resource, o.err = x.target.Create(ctx, want)
+		if o.err == nil && o.resource.ID == "" {
+			o.err = &connectors.Error{Fault: connectors.FaultUnsettled, Op: "create " + p.Name(), Detail: "the target acknowledged without an id"}
+		}
+	case plan.Delete:
+		o.err = x.target.Delete(ctx, p.TargetID)
+	default:
+		o.resource, o.err = x.target.Update(ctx, p.TargetID, o.decision.Slots(), want)
+	}
+	o.wrote = o.err == nil
+	return o
+}
+
+// commitAll commits results as they come, many with one fsync: while one transaction is being written, the next
+// gathers.
+func (x *exporter) commitAll(ctx context.Context) error {
+	// A result that is in hand is kept whatever has been cancelled.
+	ctx = context.WithoutCancel(ctx)
+	var failed error
+	for first := range x.results {
+		group := []outcome{first}
+	gather:
+		for len(group) < commitMost {
+			select {
+			case o, open := <-x.results:
+				if !open {
+					break gather
+				}
+				group = append(group, o)
+			default:
+				break gather
+			}
+		}
+		if failed == nil {
+			if failed = x.commit(ctx, group); failed != nil {
+				x.stop(failed)
+			}
+		}
+		x.mu.Lock()
+		for _, o := range group {
+			delete(x.inFlight, o.id)
+		}
+		x.mu.Unlock()
+		x.signal()
+	}
+	return failed
+}
+
+// stopsRun says whether an error concerns everybody, so that going on would only repeat it.
+func stopsRun(err error) bool {
+	switch connectors.FaultOf(err) {
+	case connectors.FaultCredentials, connectors.FaultPermission, connectors.FaultProtocol:
+		return true
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

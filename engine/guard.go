@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"ringsync/state"
+)
+
+// Guard is the accidental-removal limit (safety.removals).
+type Guard struct {
+	Count   int     // people
+	Percent float64 // of the active linked people, from From of them on; below that, half of them
+	From    int
+}
+
+// window is how long a removal counts.
+const window = 24 * time.Hour
+
+// Limit returns the number of removals that pass without approval when so many linked people are active.
+func (g Guard) Limit(active int) int {
+	share := active / 2
+	if active >= g.From {
+		share = int(float64(active) * g.Percent / 100)
+	}
+	return min(g.Count, share)
+}
+
+// verdict is what the guard says of the removals of one cycle. They pass or are held together: letting the first
+// through and holding the rest would cut off whoever happens to come first when a group is emptied by mistake.
+type verdict struct {
+	list   uint32 // the number of the held list, 0 if they pass
+	reason string
+}
+
+// judge counts the removals that a cycle wants to add to those done in the last 24 hours and those waiting. Limit is
+// taken of the people active before the cycle: its own removals must not raise it.
+func (g Guard) judge(v *state.View, adding int, now time.Time) (verdict, error) {
+	if adding == 0 {
+		return verdict{}, nil
+	}
+	counts := v.Counts()
+	done := v.RemovalsSince(now.Add(-window))
+	waiting := counts.Queued[state.ClassRemove] + counts.Held
+	// Those removed in the window were active before it: without them a tenant could be emptied step by step, each
+	// step small against what is left.
+	limit := g.Limit(counts.Active + done)
+	total := done + waiting + adding
+	if total <= limit {
+		return verdict{}, nil
+	}
+	var last uint32
+	if _, err := v.Get(metaHeldLists, &last); err != nil {
+		return verdict{}, err
+	}
+	return verdict{
+		list: last + 1,
+		reason: fmt.Sprintf("%d removals (%d done in the last 24 hours, %d waiting, %d new) exceed the limit of %d for %d active people",
+			total, done, waiting, adding, limit, counts.Active+done),
+	}, nil
+}
+
+// Names of the small records that the engine keeps in the state.
+const (
+	metaHeldLists = "held-lists" // number of the last held list
+	metaCapacity  = "capacity"   // since when no licence was free
+)
+
+// hold puts the list number down as used.
+func (d verdict) hold(tx *state.Tx) error {
+	if d.list == 0 {
+		return nil
+	}
+	return tx.Set(metaHeldLists, d.list)
+}

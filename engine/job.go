@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/mapping"
+	"ringsync/state"
+)
+
+// Options is a job as configured.
+type Options struct {
+	Name     string
+	Slots    *connectors.Slots // source slots, as the source fills them
+	Mapping  *mapping.Mapping
+	ScopeAll bool // everybody in the tenant, not only those assigned
+	Policy   plan.Policy
+	Guard    Guard
+	// Concurrency is the number of people in flight at the target at most.
+	Concurrency int
+	// RetryBase is the wait before the first retry in place; it doubles each time. 0 means 2 s.
+	RetryBase time.Duration
+	Logger    *slog.Logger
+	Now       func() time.Time
+}
+
+// Job is one job at work. It is not to be used by two cycles at a time.
+type Job struct {
+	Options
+	store    *state.Store
+	source   Source
+	target   *connectors.Slots // target slots
+	roles    int               // source slot of appRoleAssignments, -1 if not mapped
+	progress progress
+}
+
+// New returns a job over the store, which must have been bound to the job's source and target.
+func New(store *state.Store, source Source, o Options) *Job {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Concurrency = max(1, o.Concurrency)
+	if o.RetryBase <= 0 {
+		o.RetryBase = 2 * time.Second
+	}
+	o.Policy.Attributes = o.Mapping.Attributes()
+	o.Policy.Matching = o.Mapping.Matching()
+	j := &Job{Options: o, store: store, source: source, target: o.Mapping.Target(), roles: -1}
+	if slot, ok := o.Slots.Index(connectors.AttrAppRoleAssignments); ok {
+		j.roles = slot
+	}
+	return j
+}
+
+// Matching returns the names of the matching attributes, in their order.
+func (j *Job) Matching() []string {
+	var names []string
+	for _, slot := range j.Policy.Matching {
+		names = append(names, j.target.Names()[slot])
+	}
+	return names
+}
+
+// Phase is what a cycle is busy with.
+type Phase int32
+
+// The phases, in their order.
+const (
+	PhaseIdle Phase = iota
+	PhaseRead
+	PhaseDecide
+	PhaseExport
+)
+
+func (p Phase) String() string { return [...]string{"idle", "reading", "deciding", "exporting"}[p] }
+
+// Progress is how far a cycle has come. Read it at any time.
+type Progress struct {
+	Phase    Phase
+	Read     int64 // people read from the source
+	Listed   int64 // accounts read from the target
+	Queued   int64 // people in the outbox when exporting began, and since
+	Exported int64 // of those, dealt with
+}
+
+type progress struct {
+	phase                          atomic.Int32
+	read, listed, queued, exported atomic.Int64
+}
+
+// Progress returns how far the running cycle has come.
+func (j *Job) Progress() Progress {
+	p := &j.progress
+	return Progress{
+		Phase: Phase(p.phase.Load()), Read: p.read.Load(), Listed: p.listed.Load(),
+		Queued: p.queued.Load(), Exported: p.exported.Load(),
+	}
+}
+
+// source and target as the report names them.
+func sourceRef(p *state.Person) state.SourceRef {
+	return state.SourceRef{ID: p.ID, UserPrincipalName: p.UserPrincipalName, DisplayName: p.DisplayName}
+}
+
+func targetRef(p *state.Person) state.TargetRef {
+	ref := state.TargetRef{ID: p.TargetID}
+	if a := p.Attribute(plan.AttrUserName); a != nil {
+		ref.UserName = a.Known().Text()
+		if ref.UserName == "" {
+			ref.UserName = a.Want.Text()
+		}
+	}
+	return ref
+}
+
+func rowRef(r connectors.Row) state.SourceRef {
+	return state.SourceRef{
+		ID:                connectors.FoldID(r.ID),
+		UserPrincipalName: r.Values[connectors.SlotUserPrincipalName].Text(),
+		DisplayName:       r.Values[connectors.SlotDisplayName].Text(),
+	}
+}
+
+// rolesOf returns the appRoleAssignments value for the ids of the roles that a person holds.
+func rolesOf(app connectors.App, ids []string) connectors.Value {
+	if len(ids) == 0 {
+		return connectors.NullValue()
+	}
+	var items []connectors.Value
+	for _, id := range ids {
+		value, name := "", ""
+		for _, r := range app.Roles {
+			if strings.EqualFold(r.ID, id) {
+				value, name = r.Value, r.DisplayName
+			}
+		}
+		items = append(items, connectors.ObjectValue(
+			connectors.Field{Name: "id", Value: connectors.StringValue(id)},
+			connectors.Field{Name: "value", Value: connectors.StringValue(value)},
+			connectors.Field{Name: "displayName", Value: connectors.StringValue(name)},
+		))
+	}
+	return connectors.ListValue(items...)
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// conflict is a difference that only a person can settle: two people with one mail, two accounts for one person, an
+// account that is not ours. Code is Entra's name for it.
+type conflict struct {
+	code string
+	text string
+}
+
+func (c *conflict) Error() string { return c.text }
+
+// match looks for the account of somebody who has no link: each matching attribute in order, the first with any hit
+// decides (facts: Entra's matchingPriority). An account found in the list is as good as one found by a filter; only
+// "there is none" is not, see listing.proves.
+//
+// A create whose outcome is unknown may have used values that are wanted no longer: those are looked for first.
+func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *state.Person) (connectors.Resource, bool, error) {
+	for _, key := range p.Tried {
+		attribute, value, _ := strings.Cut(key, "\x00")
+		if hits, err := target.Find(ctx, attribute, value); err != nil || len(hits) > 0 {
+			return j.one(p, attribute, value, hits, err)
+		}
+	}
+	for _, slot := range j.Policy.Matching {
+		name := j.target.Names()[slot]
+		a := p.Attribute(name)
+		if a == nil || a.Want.IsEmpty() {
+			continue
+		}
+		hits, err := j.find(ctx, target, l, p, name, a.Want.Text())
+		if err != nil || len(hits) > 0 {
+			return j.one(p, name, a.Want.Text(), hits, err)
+		}
+	}
+	return connectors.Resource{}, false, nil
+}
+
+func (j *Job) find(ctx context.Context, target TargetReader, l *listing, p *state.Person, attribute, value string) ([]connectors.Resource, error) {
+	if l != nil && p.Attempts == 0 && !p.Unsettled {
+		if hits := l.matches(attribute, value); len(hits) > 0 || l.proves() && l.first {
+			return hits, nil
+		}
+	}
+	return target.Find(ctx, attribute, value)
+}
+
+func (j *Job) one(p *state.Person, attribute, value string, hits []connectors.Resource, err error) (connectors.Resource, bool, error) {
+	if p.Scope != state.InScope {
+		// A leaver whose create is unsettled: of the accounts with their mail only the one we made counts.
+		ours := wanted(p, plan.AttrExternalID)
+		hits = slices.DeleteFunc(slices.Clone(hits), func(h connectors.Resource) bool { return ours == "" || !strings.EqualFold(h.ExternalID, ours) })
+		if err == nil && len(hits) == 0 {
+			return connectors.Resource{}, false, nil
+		}
+	}
+	switch {
+	case err != nil:
+		return connectors.Resource{}, false, err
+	case len(hits) > 1:
+		names := make([]string, len(hits))
+		for i, h := range hits {
+			names[i] = fmt.Sprintf("%s (%s)", h.ID, h.UserName)
+		}
+		return connectors.Resource{}, false, &conflict{"DuplicateTargetEntries", fmt.Sprintf(
+			"%d accounts have %s %q: %s. Delete or rename all but one of them in RingCentral", len(hits), attribute, value, strings.Join(names, ", "))}
+	}
+	return hits[0], true, nil
+}
+
+// rivals returns the first person other than p who holds a matching value that p wants, with that value; nil if
+// nobody does.
+func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attribute, value string, err error) {
+	for _, slot := range j.Policy.Matching {
+		name := j.target.Names()[slot]
+		a := p.Attribute(name)
+		if a == nil || a.Want.IsEmpty() {
+			continue
+		}
+		for _, id := range v.Matches(name, a.Want.Text()) {
+			if id == p.ID {
+				continue
+			}
+			other, err := v.Person(id)
+			if err != nil {
+				return nil, "", "", err
+			}
+			if other != nil && j.Policy.Reserved(other) {
+				return other, name, a.Want.Text(), nil
+			}
+		}
+	}
+	return nil, "", "", nil
+}
+
+func rivalry(p, rival *state.Person, attribute, value string) *conflict {
+	return &conflict{"DuplicateSourceEntries", fmt.Sprintf("%s %q is wanted by %s (%s) and by %s (%s). Give one of them another value in the directory",
+		attribute, value, p.Name(), p.ID, rival.Name(), rival.ID)}
+}
+
+// adopt links p to an account that matched, if it may be (safety rule S7), and records what the account shows. The
+// hit comes from a list, which lacks some attributes; the account is read once when one of those is wanted.
+func (j *Job) adopt(ctx context.Context, target TargetReader, p *state.Person, hit connectors.Resource) error {
+	var holder *state.Person
+	err := j.store.View(ctx, func(v *state.View) (err error) {
+		if id := v.PersonByTarget(hit.ID); id != "" {
+			holder, err = v.Person(id)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if why := j.Policy.Claim(p, hit, holder); why != "" {
+		return &conflict{"EntryConflict", why}
+	}
+	if j.lacks(p, hit) && p.Scope == state.InScope {
+		full, err := target.Get(ctx, hit.ID)
+		if err != nil {
+			return err
+		}
+		hit = full
+	}
+	p.TargetID = hit.ID
+	j.show(p, hit)
+	return nil
+}
+
+// lacks reports whether the resource leaves out an attribute that is wanted.
+func (j *Job) lacks(p *state.Person, r connectors.Resource) bool {
+	for slot, v := range r.Values {
+		if a := p.Attribute(j.target.Names()[slot]); v.Kind() == connectors.Absent && a != nil && !a.OnCreate && a.Want.Kind() != connectors.Absent {
+			return true
+		}
+	}
+	return false
+}
+
+func wanted(p *state.Person, name string) string {
+	if a := p.Attribute(name); a != nil {
+		return a.Want.Text()
+	}
+	return ""
+}

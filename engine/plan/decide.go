@@ -1,0 +1,232 @@
+package plan
+
+import (
+	"strings"
+
+	"ringsync/connectors"
+	"ringsync/state"
+)
+
+// Action is what would be done to an account, in the words of Entra's provisioning log.
+type Action string
+
+// The actions. None means that nothing differs.
+const (
+	None    Action = ""
+	Create  Action = "create"
+	Update  Action = "update"
+	Enable  Action = "enable"
+	Disable Action = "disable"
+	Delete  Action = "delete"
+)
+
+// Deprovision is what one cause of removal leads to.
+type Deprovision string
+
+// The values of the deprovision section. Keep means that the cause does not count as a removal at all.
+const (
+	DeprovisionDisable Deprovision = "disable"
+	DeprovisionDelete  Deprovision = "delete"
+	DeprovisionKeep    Deprovision = "keep"
+)
+
+// Names of the target attributes that decisions turn on (RFC 7643, sections 3.1 and 4.1).
+const (
+	AttrActive     = "active"
+	AttrUserName   = "userName"
+	AttrExternalID = "externalId"
+)
+
+// Policy is what the configuration allows and wants; it is the same for every person of a job.
+type Policy struct {
+	Create, Update, Disable, Delete bool // users.actions
+	Deprovision                     map[state.Scope]Deprovision
+	Attributes                      []connectors.Attribute // by target slot
+	Matching                        []int                  // target slots in the order of matching
+	// Adopt decides whose accounts may be linked: unclaimed, always or never.
+	Adopt string
+	// Protect names accounts that are never written, by userName, mail, account id or source id, folded.
+	Protect map[string]bool
+}
+
+// Difference is one target attribute that is not as it should be.
+type Difference struct {
+	Slot     int
+	Old, New connectors.Value
+}
+
+// Decision is the change that one person needs.
+type Decision struct {
+	Action      Action
+	Reason      string // why, for people
+	Differences []Difference
+	// Removal: the change takes something away by its effect (safety rule S3): active from true to false, DELETE, or
+	// another userName. Such changes pass the guard.
+	Removal bool
+	// Skip says why nothing is done although something differs; Action is then None.
+	Skip string
+}
+
+// Class returns the place in the outbox that the decision earns.
+func (d Decision) Class() state.Class {
+	switch {
+	case d.Action == None:
+		return state.ClassNone
+	case d.Removal:
+		return state.ClassRemove
+	case d.Action == Enable:
+		return state.ClassEnable
+	case d.Action == Create:
+		return state.ClassCreate
+	default:
+		return state.ClassUpdate
+	}
+}
+
+// Slots returns the target slots that differ.
+func (d Decision) Slots() []int {
+	slots := make([]int, len(d.Differences))
+	for i, diff := range d.Differences {
+		slots[i] = diff.Slot
+	}
+	return slots
+}
+
+// Decide compares what is wanted of p with what is known of the account, as both stand in the record.
+//
+//	scope      linked   decision
+//	in scope   no       create
+//	in scope   yes      update, or enable/disable when active differs
+//	any cause  no       nothing: who was never provisioned is not created to be disabled
+//	any cause  yes      what the deprovision section says of the cause
+//
+// A removal for a cause looks at nothing but the link and active: no mapping, required attribute, conflict or
+// address may keep a leaver's phone alive.
+func (c *Policy) Decide(p *state.Person) Decision {
+	var d Decision
+	switch {
+	case p.Scope == state.ScopeUnknown:
+		return d
+	case c.protects(p):
+		return Decision{Skip: "protected by safety.protect"}
+	case p.Scope != state.InScope:
+		d = c.deprovision(p)
+	case p.TargetID == "":
+		d = c.create(p)
+	default:
+		d = c.update(p)
+	}
+	if d.Skip = c.forbids(d); d.Skip != "" {
+		d.Action, d.Removal, d.Differences = None, false, nil
+	}
+	return d
+}
+
+// forbids returns why users.actions keeps the decision from being carried out.
+func (c *Policy) forbids(d Decision) string {
+	allowed := map[Action]bool{None: true, Create: c.Create, Update: c.Update, Enable: c.Update, Disable: c.Disable, Delete: c.Delete}
+	if allowed[d.Action] {
+		return ""
+	}
+	needs := d.Action
+	if needs == Enable {
+		needs = Update
+	}
+	return string(needs) + " is not among users.actions"
+}
+
+func (c *Policy) deprovision(p *state.Person) Decision {
+	if p.TargetID == "" {
+		return Decision{}
+	}
+	switch c.Deprovision[p.Scope] {
+	case DeprovisionKeep:
+		return Decision{}
+	case DeprovisionDelete:
+		return Decision{Action: Delete, Reason: cause(p), Removal: true}
+	}
+	slot := c.slot(AttrActive)
+	known, said := connectors.Value{}, false
+	if a := p.Attribute(AttrActive); a != nil {
+		known = a.Known()
+		_, said = known.AsBool()
+	}
+	if active, _ := known.AsBool(); said && !active {
+		return Decision{}
+	}
+	return Decision{
+		Action: Disable, Reason: cause(p), Removal: true,
+		Differences: []Difference{{Slot: slot, Old: known, New: connectors.BoolValue(false)}},
+	}
+}
+
+// cause says why somebody is removed.
+func cause(p *state.Person) string {
+	if p.Reason != "" {
+		return p.Scope.String() + ": " + p.Reason
+	}
+	return p.Scope.String()
+}
+
+func (c *Policy) create(p *state.Person) Decision {
+	d := Decision{Action: Create, Reason: "in scope, no account yet"}
+	for slot, attribute := range c.Attributes {
+		if a := p.Attribute(attribute.Name); a != nil && !a.Want.IsNull() {
+			d.Differences = append(d.Differences, Difference{Slot: slot, Old: connectors.NullValue(), New: a.Want})
+		}
+	}
+	return d
+}
+
+func (c *Policy) update(p *state.Person) Decision {
+	d := Decision{Action: Update}
+	var names []string
+	for slot, attribute := range c.Attributes {
+		a := p.Attribute(attribute.Name)
+		if a == nil || a.OnCreate || a.Settled(attribute) {
+			continue
+		}
+		d.Differences = append(d.Differences, Difference{Slot: slot, Old: a.Known(), New: a.Want})
+		names = append(names, attribute.Name)
+		switch attribute.Name {
+		case AttrActive:
+			if on, _ := a.Want.AsBool(); on {
+				d.Action = Enable
+			} else {
+				d.Action, d.Removal = Disable, true
+			}
+		case AttrUserName:
+			d.Removal = d.Removal || !a.Known().IsNull()
+		}
+	}
+	if len(d.Differences) == 0 {
+		return Decision{}
+	}
+	d.Reason = "differs in " + strings.Join(names, ", ")
+	return d
+}
+
+func (c *Policy) slot(name string) int {
+	for i, a := range c.Attributes {
+		if a.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *Policy) protects(p *state.Person) bool {
+	if len(c.Protect) == 0 {
+		return false
+	}
+	names := []string{p.ID, p.UserPrincipalName, p.TargetID}
+	if a := p.Attribute(AttrUserName); a != nil {
+		names = append(names, a.Want.Text(), a.Known().Text())
+	}
+	for _, n := range names {
+		if n != "" && c.Protect[strings.ToLower(n)] {
+			return true
+		}
+	}
+	return false
+}

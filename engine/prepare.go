@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// prepared is all that is known about one person's change before the first write. A dry run ends here; the exporter
+// goes on.
+type prepared struct {
+	person   *state.Person // as it will be once the change is acknowledged, but for what was sent
+	sent     uint64        // generation
+	linked   bool          // a link was found just now
+	decision plan.Decision
+	conflict *conflict // stops the whole change, or only what decision no longer has
+	err      error
+}
+
+// prepare matches one person if need be and decides. It reads only.
+func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *state.Person) prepared {
+	out := prepared{person: p, sent: p.Generation}
+	if p.TargetID == "" {
+		if out.err = j.link(ctx, target, l, p); out.err != nil {
+			if c, ok := errors.AsType[*conflict](out.err); ok {
+				out.conflict, out.err = c, nil
+			}
+			out.decision = j.Policy.Decide(p)
+			return out
+		}
+		out.linked = p.TargetID != ""
+	}
+	out.decision = j.Policy.Decide(p)
+	if out.decision.Action == plan.None || p.Scope != state.InScope {
+		return out
+	}
+	out.err = j.store.View(ctx, func(v *state.View) error { return j.yield(v, &out) })
+	return out
+}
+
+// link finds the person's account, or finds that a create would collide.
+func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *state.Person) error {
+	if p.Scope == state.InScope {
+		err := j.store.View(ctx, func(v *state.View) error {
+			rival, attribute, value, err := j.rivals(v, p)
+			if rival != nil {
+				return rivalry(p, rival, attribute, value)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	hit, found, err := j.match(ctx, target, l, p)
+	if err != nil || !found {
+		return err
+	}
+	return j.adopt(ctx, target, p, hit)
+}
+
+// yield takes out of an update what would give the person a matching value that somebody else holds: the matching
+// attribute and, since RingCentral wants both alike, every attribute with the same value. The rest goes out.
+func (j *Job) yield(v *state.View, out *prepared) error {
+	changes := slices.ContainsFunc(out.decision.Differences, func(d plan.Difference) bool { return slices.Contains(j.Policy.Matching, d.Slot) })
+	if out.decision.Action == plan.Create || !changes {
+		return nil
+	}
+	rival, attribute, value, err := j.rivals(v, out.person)
+	if err != nil || rival == nil {
+		return err
+	}
+	out.conflict = rivalry(out.person, rival, attribute, value)
+	rest := slices.DeleteFunc(out.decision.Differences, func(d plan.Difference) bool { return strings.EqualFold(d.New.Text(), value) })
+	if len(rest) == 0 {
+		out.decision = plan.Decision{}
+		return nil
+	}
+	out.decision.Differences = rest
+	active := slices.ContainsFunc(rest, func(d plan.Difference) bool { return j.target.Names()[d.Slot] == plan.AttrActive })
+	out.decision.Removal = out.decision.Action == plan.Disable && active
+	return nil
+}
+
+// values returns what is wanted, by target slot, for the writer: for a create all of it, for a change the whole as it
+// will stand, of which the writer takes the changed slots and what must go with them.
+func (j *Job) values(p *state.Person, d plan.Decision) []connectors.Value {
+	values := make([]connectors.Value, j.target.Len())
+	for slot, name := range j.target.Names() {
+		if a := p.Attribute(name); a != nil && !(a.OnCreate && p.TargetID != "") {
+			values[slot] = a.Want
+			if values[slot].Kind() == connectors.Absent && d.Action != plan.Create {
+				values[slot] = a.Known()
+			}
+		}
+	}
+	for _, diff := range d.Differences {
+		values[diff.Slot] = diff.New
+	}
+	return values
+}
+
+// change tells of the prepared change in the words of the report.
+func (j *Job) change(p prepared, status string) plan.Change {
+	c := plan.Change{
+		Action: p.decision.Action, Reason: p.decision.Reason, Source: sourceRef(p.person), Target: targetRef(p.person), Status: status,
+	}
+	if p.decision.Action == plan.Create || p.person.TargetID == "" {
+		c.Target.ID = ""
+	}
+	for _, d := range p.decision.Differences {
+		c.Attributes = append(c.Attributes, plan.Attribute{Name: j.target.Names()[d.Slot], Old: d.Old, New: d.New})
+	}
+	switch {
+	case p.conflict != nil:
+		c.Error = p.conflict.text
+	case p.err != nil:
+		c.Error = p.err.Error()
+	case p.decision.Skip != "":
+		c.Error = p.decision.Skip
+	}
+	return c
+}

@@ -1,0 +1,332 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/mapping"
+	"ringsync/state"
+)
+
+// batchSize is how many people one transaction holds: enough that an fsync costs little a person, few enough that
+// memory stays small.
+const batchSize = 1000
+
+// reading takes the facts of one read of the source. It maps each row as it comes and stores what is wanted of the
+// person, so that rows need not be kept; it decides nothing, because only the end of the read tells who is in scope.
+//
+// Storing a want before the decision is safe: nothing is sent for a key that is not in the outbox, and for one that
+// is (a create that waits, say) the newer want is the better one.
+type reading struct {
+	job    *Job
+	ctx    context.Context
+	target TargetReader
+	app    connectors.App
+	graph  *graph
+	mark   []byte
+
+	// seen are the people whose rows came, removed those of whom the source says that they left the directory.
+	seen    map[string]seen
+	removed map[string]connectors.Removal
+	// rows wait for the end of the read if the mapping uses roles, which edges that come later may still change.
+	rows map[string]connectors.Row
+
+	batch  map[string]*state.Person
+	result mapping.Result
+
+	notes    map[string][]string // warnings by person
+	skipped  map[string]plan.Skipped
+	warnings []string
+}
+
+// seen is what a row says of its person's scope apart from assignment. Scope is InScope, OutOfScope or Disabled.
+type seen struct {
+	scope state.Scope
+	why   string
+	// unfit says why nobody can be created of this row, "" if one can.
+	unfit string
+}
+
+func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
+	r := &reading{
+		job: j, ctx: ctx, target: target, graph: newGraph(),
+		seen: map[string]seen{}, removed: map[string]connectors.Removal{},
+		batch: map[string]*state.Person{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
+	}
+	if j.roles >= 0 {
+		r.rows = map[string]connectors.Row{}
+	}
+	return r
+}
+
+// App implements connectors.Sink.
+func (r *reading) App(a connectors.App) error {
+	r.app = a
+	r.graph.root = r.graph.number(connectors.FoldID(a.ID))
+	return nil
+}
+
+// Edge implements connectors.Sink.
+func (r *reading) Edge(e connectors.Edge) error {
+	if e.Present {
+		r.graph.add(e)
+	} else {
+		r.graph.remove(e)
+	}
+	return nil
+}
+
+// Complete implements connectors.Sink.
+func (r *reading) Complete(parent string) error {
+	r.graph.complete[r.graph.number(connectors.FoldID(parent))] = true
+	return nil
+}
+
+// Incomplete implements connectors.Sink.
+func (r *reading) Incomplete(parent string, why error) error {
+	r.graph.doubtful[r.graph.number(connectors.FoldID(parent))] = why
+	r.warnings = append(r.warnings, fmt.Sprintf("group %s could not be read, so nobody is removed on its account: %v", parent, why))
+	return nil
+}
+
+// Mark implements connectors.Sink.
+func (r *reading) Mark(m []byte) error {
+	r.mark = slices.Clone(m)
+	return nil
+}
+
+// Row implements connectors.Sink.
+func (r *reading) Row(row connectors.Row) error {
+	id := connectors.FoldID(row.ID)
+	if row.Removed != connectors.NotRemoved {
+		r.removed[id] = row.Removed
+		delete(r.seen, id)
+		delete(r.rows, id)
+		return nil
+	}
+	delete(r.removed, id)
+	if _, again := r.seen[id]; !again {
+		r.job.progress.read.Add(1)
+	}
+	if r.rows != nil {
+		row.Values = slices.Clone(row.Values)
+		r.rows[id] = row
+		r.seen[id] = seen{}
+		return nil
+	}
+	return r.evaluate(id, row)
+}
+
+// finish evaluates what had to wait and stores the rest.
+func (r *reading) finish() error {
+	for id, row := range r.rows {
+		row.Values[r.job.roles] = rolesOf(r.app, r.graph.roles(id))
+		if err := r.evaluate(id, row); err != nil {
+			return err
+		}
+	}
+	r.rows = nil
+	return r.flush()
+}
+
+// evaluate scopes and maps one row and notes what it wants.
+func (r *reading) evaluate(id string, row connectors.Row) error {
+	p, err := r.person(id)
+	if err != nil {
+		return err
+	}
+	s := r.scope(row, p)
+	delete(r.notes, id)
+	delete(r.skipped, id)
+	var changed bool
+	if s.scope == state.InScope {
+		changed = r.want(p, row, &s)
+	}
+	r.seen[id] = s
+	if name := row.Values[connectors.SlotUserPrincipalName].Text(); name != p.UserPrincipalName {
+		p.UserPrincipalName, changed = name, true
+	}
+	if name := row.Values[connectors.SlotDisplayName].Text(); name != p.DisplayName {
+		p.DisplayName, changed = name, true
+	}
+	known := p.Scope != state.ScopeUnknown || p.TargetID != "" || p.Class != state.ClassNone
+	if !known && (s.scope != state.InScope || s.unfit != "") {
+		delete(r.batch, id)
+		r.skip(row, s)
+		return nil // never provisioned and not to be: nothing to remember
+	}
+	if s.unfit != "" && p.TargetID == "" {
+		r.skip(row, s)
+	}
+	if !changed {
+		return nil
+	}
+	r.batch[id] = p
+	if len(r.batch) >= batchSize {
+		return r.flush()
+	}
+	return nil
+}
+
+func (r *reading) skip(row connectors.Row, s seen) {
+	reason := s.unfit
+	if s.scope != state.InScope {
+		reason = s.scope.String()
+		if s.why != "" {
+			reason += ": " + s.why
+		}
+	}
+	ref := rowRef(row)
+	r.skipped[ref.ID] = plan.Skipped{Source: ref, Reason: reason}
+}
+
+// person returns the record as it stands, or a new one.
+func (r *reading) person(id string) (*state.Person, error) {
+	if p := r.batch[id]; p != nil {
+		return p, nil
+	}
+	var p *state.Person
+	err := r.job.store.View(r.ctx, func(v *state.View) (err error) {
+		p, err = v.Person(id)
+		return err
+	})
+	if p == nil && err == nil {
+		p = &state.Person{ID: id}
+	}
+	return p, err
+}
+
+// scope decides what the row alone decides. A cause set to keep does not count: a disabled account is then treated
+// as an enabled one (but nobody is created of it), while somebody outside the filters is left alone.
+func (r *reading) scope(row connectors.Row, p *state.Person) seen {
+	enabled := true
+	if on, said := row.Values[connectors.SlotAccountEnabled].AsBool(); said {
+		enabled = on // absent is not false
+	}
+	keep := r.job.Policy.Deprovision[state.Disabled] == plan.DeprovisionKeep
+	if !enabled && (!keep || p.TargetID == "") {
+		return seen{scope: state.Disabled}
+	}
+	// A mapping or filter only ever sees False: for whom it would be True, plan.Decide asks neither.
+	if slot, ok := r.job.Slots.Index(connectors.AttrIsSoftDeleted); ok {
+		row.Values[slot] = connectors.BoolValue(false)
+	}
+	if d := r.job.Mapping.Filter().Decide(row.Values); !d.Pass {
+		return seen{scope: state.OutOfScope, why: d.Why()}
+	}
+	return seen{scope: state.InScope}
+}
+
+// want maps the row, fits it to the target and puts the outcome into the record. It reports whether that changed
+// anything.
+func (r *reading) want(p *state.Person, row connectors.Row, s *seen) (changed bool) {
+	j := r.job
+	j.Mapping.Apply(row.Values, &r.result)
+	var notes []string
+	for _, f := range r.result.Failures {
+		notes = append(notes, fmt.Sprintf("%s is left out: %v", j.target.Names()[f.Slot], f.Err))
+	}
+	linked := p.TargetID != ""
+	values := slices.Clone(r.result.Always)
+	if !linked {
+		for slot, v := range r.result.Create {
+			if v.Kind() != connectors.Absent {
+				values[slot] = v
+			}
+		}
+	}
+	fitted := r.target.Fit(values)
+	for _, w := range fitted.Warnings {
+		notes = append(notes, w.Attribute+": "+w.Text)
+	}
+	if len(fitted.Problems) > 0 {
+		for _, problem := range fitted.Problems {
+			s.unfit = join(s.unfit, problem.Attribute+": "+problem.Text)
+		}
+		if linked {
+			// Whoever has an account keeps it: the attribute at fault is left as it is there.
+			notes = append(notes, s.unfit)
+			s.unfit = ""
+			for _, problem := range fitted.Problems {
+				if slot, ok := j.target.Index(problem.Attribute); ok {
+					values[slot] = connectors.Value{}
+				}
+			}
+		}
+	}
+	if !linked && s.unfit == "" && !r.matchable(values) {
+		s.unfit = fmt.Sprintf("no value for any matching attribute (%v)", j.Matching())
+	}
+	if len(notes) > 0 {
+		r.notes[p.ID] = notes
+	}
+	return j.setWants(p, values, r.result.Create)
+}
+
+// matchable reports whether a person can be matched at all; who cannot is never created, since nothing would tell
+// whether they exist already.
+func (r *reading) matchable(values []connectors.Value) bool {
+	return slices.ContainsFunc(r.job.Policy.Matching, func(slot int) bool { return !values[slot].IsEmpty() })
+}
+
+// flush stores the batch.
+func (r *reading) flush() error {
+	if len(r.batch) == 0 {
+		return nil
+	}
+	err := r.job.store.Update(r.ctx, func(tx *state.Tx) error {
+		for _, p := range r.batch {
+			if err := tx.PutPerson(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	clear(r.batch)
+	return err
+}
+
+// setWants puts the values into the record and counts a generation if any is new.
+func (j *Job) setWants(p *state.Person, values, onCreate []connectors.Value) (changed bool) {
+	linked := p.TargetID != ""
+	for slot, v := range values {
+		attribute := j.Policy.Attributes[slot]
+		create := !linked && onCreate[slot].Kind() != connectors.Absent
+		a := p.Attribute(attribute.Name)
+		if a == nil && v.Kind() == connectors.Absent {
+			continue
+		}
+		if a == nil {
+			a = p.Set(attribute.Name)
+		}
+		if a.Want.Equal(v) && a.OnCreate == create {
+			continue
+		}
+		if !linked && slices.Contains(j.Policy.Matching, slot) && !a.Want.IsEmpty() && !attribute.SameValue(a.Want, v) && p.Class != state.ClassNone {
+			// A create with the old value may be on its way or may have been lost: it must be looked for too.
+			p.Tried = appendNew(p.Tried, state.MatchKey(attribute.Name, a.Want.Text()))
+		}
+		a.Want, a.OnCreate, changed = v, create, true
+	}
+	if changed {
+		p.Generation++
+	}
+	return changed
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}

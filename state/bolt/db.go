@@ -1,0 +1,303 @@
+// Package bolt owns the state file of a job on one machine: state.DB on bbolt, a bucket for each space. It leaves to
+// bbolt what happens inside the file, and to state what the keys and values mean.
+//
+// It adds what people need around a file: a second process is told at once who has it, a file that is damaged or none
+// of ours is an error and never a crash, and a process that only reads changes nothing.
+//
+// Caveats: every Update is an fsync, so many small changes belong in one. The file is mapped into memory; a View that
+// waits for an Update stands still for ever once that Update has to map more (past MapSize). The lock is the system's
+// advisory one, which some network file systems do not honour.
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"ringsync/state"
+)
+
+// MapSize is how much of the address space a file is given from the start, so that it hardly ever has to be mapped
+// anew. Windows would make the file that large.
+const MapSize = 1 << 30
+
+// growth is by how much the file grows beyond what is needed.
+const growth = 1 << 20
+
+// Options say how to open a file.
+type Options struct {
+	// ReadOnly takes a shared lock and neither creates nor changes any file.
+	ReadOnly bool
+	// Create makes the file if there is none; else that is an error that wraps fs.ErrNotExist.
+	Create bool
+}
+
+// DB is an open state file. It meets state.DB.
+type DB struct {
+	path     string
+	bolt     *bbolt.DB
+	owner    owner
+	readOnly bool
+	turn     chan struct{} // holds the one Update at a time, so that waiting for it can be cancelled
+	closed   atomic.Bool
+	// broken is set when bbolt broke off a write halfway: what it holds in memory is then not to be trusted to write
+	// again.
+	broken atomic.Pointer[state.DamagedError]
+}
+
+// Open opens a state file. The error is an *InUseError if another process (or another DB of this one) has it, a
+// *state.DamagedError if it is no state file or cannot be read, and wraps fs.ErrNotExist if there is none or, for
+// reading only, nothing in it yet; it wraps what the system says in all other cases. A file that Open made is gone if
+// it fails.
+func Open(path string, options Options) (*DB, error) {
+	db := &DB{path: path, readOnly: options.ReadOnly, turn: make(chan struct{}, 1)}
+	isNew, err := inspect(path, options)
+	if err != nil {
+		return nil, fmt.Errorf("open state file: %w", err)
+	}
+	created, err := db.open(isNew)
+	if err == nil {
+		err = db.prepare(created)
+	}
+	if _, inUse := errors.AsType[*InUseError](err); created && err != nil && !inUse {
+		_ = os.Remove(path)
+	}
+	if err != nil {
+		if db.bolt != nil {
+			_ = db.Close()
+		}
+		return nil, err
+	}
+	return db, nil
+}
+
+// inspect answers what can be said before the file is opened, and whether it is to be created.
+func inspect(path string, options Options) (isNew bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && options.Create && !options.ReadOnly:
+		return true, nil
+	case err != nil:
+		return false, err
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("%s is a folder or a device: state.path is to name a file", path)
+	case info.Size() == 0 && options.ReadOnly:
+		return false, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
+	}
+	return false, nil
+}
+
+// open opens and locks the file, and reports whether it made it.
+func (db *DB) open(isNew bool) (created bool, err error) {
+	var file *os.File
+	defer func() {
+		if err != nil && file != nil {
+			_ = file.Close() // closed already unless bbolt panicked
+		}
+	}()
+	defer db.guard(&err, false)
+	defer faultsPanic()()
+	options := &bbolt.Options{
+		Timeout:         1, // a nanosecond: one attempt
+		ReadOnly:        db.readOnly,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mapSize(),
+		NoStatistics:    true,
+		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			if isNew {
+				file, err = os.OpenFile(name, flag|os.O_CREATE|os.O_EXCL, mode)
+				created = err == nil
+			}
+			if !isNew || errors.Is(err, fs.ErrExist) {
+				file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
+			}
+			return file, err
+		},
+	}
+	protect(func() { db.bolt, err = bbolt.Open(db.path, 0o600, options) })
+	switch {
+	case err == nil:
+		db.bolt.AllocSize = growth
+		if !db.readOnly {
+			db.owner = claim(db.path)
+		}
+		return created, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		err = &InUseError{Path: db.path, PID: ownerOf(db.path)}
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
+		err = db.damaged(errors.New("it is not a bbolt file"))
+	case errors.Is(err, bolterrors.ErrChecksum):
+		err = db.damaged(err)
+	default:
+		err = fmt.Errorf("open state file: %w", err)
+	}
+	return created, err
+}
+
+func mapSize() int {
+	if runtime.GOOS == "windows" {
+		return 0
+	}
+	return MapSize
+}
+
+// prepare makes sure that the file is whole and ours, and that there is a bucket for every space.
+func (db *DB) prepare(created bool) error {
+	missing := false
+	err := db.view(func(tx *bbolt.Tx) (err error) {
+		missing, err = db.examine(tx)
+		return err
+	})
+	if err != nil || !missing || db.readOnly {
+		return err
+	}
+	err = db.update(func(tx *bbolt.Tx) error {
+		for _, space := range state.Spaces {
+			if _, err := tx.CreateBucketIfNotExists([]byte{byte(space)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && created {
+		err = syncFolder(filepath.Dir(db.path))
+	}
+	return err
+}
+
+// syncFolder makes durable that the folder has a new file.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("create state file: %w", err)
+	}
+	defer func() { _ = folder.Close() }()                              // only read
+	if err := folder.Sync(); err != nil && runtime.GOOS != "windows" { // where folders cannot be synced
+		return fmt.Errorf("create state file: %w", err)
+	}
+	return nil
+}
+
+// examine looks at what is cheap to look at: that the file is as long as it says, and that its buckets are ours.
+func (db *DB) examine(tx *bbolt.Tx) (missing bool, err error) {
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return false, fmt.Errorf("open state file: %w", err)
+	}
+	if info.Size() < tx.Size() {
+		return false, db.damaged(fmt.Errorf("it ends after %d of %d bytes", info.Size(), tx.Size()))
+	}
+	if name, _ := tx.Cursor().First(); name != nil && tx.Bucket([]byte{byte(state.SpaceMeta)}) == nil {
+		return false, db.damaged(errors.New("it is a bbolt file that another program made"))
+	}
+	for _, space := range state.Spaces {
+		missing = missing || tx.Bucket([]byte{byte(space)}) == nil
+	}
+	return missing, nil
+}
+
+// Path returns the path that Open was given.
+func (db *DB) Path() string { return db.path }
+
+// Size returns the size of the file in bytes, 0 if the file cannot be asked.
+func (db *DB) Size() int64 {
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// View meets state.DB.
+func (db *DB) View(ctx context.Context, fn func(state.Reader) error) error {
+	if db.closed.Load() {
+		return state.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return db.view(func(tx *bbolt.Tx) error { return fn(newReader(tx)) })
+}
+
+// Update meets state.DB. An error of the disk leaves the file as it was.
+func (db *DB) Update(ctx context.Context, fn func(state.Writer) error) error {
+	select {
+	case db.turn <- struct{}{}:
+		defer func() { <-db.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	switch broken := db.broken.Load(); {
+	case db.closed.Load():
+		return state.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case db.readOnly:
+		return state.ErrReadOnly
+	case broken != nil:
+		return broken
+	}
+	return db.update(func(tx *bbolt.Tx) error { return fn(&writer{newReader(tx)}) })
+}
+
+func (db *DB) view(fn func(*bbolt.Tx) error) (err error) {
+	defer db.guard(&err, false)
+	defer faultsPanic()()
+	tx, err := db.begin(false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // fails only if there is nothing to roll back
+	return fn(tx)
+}
+
+func (db *DB) update(fn func(*bbolt.Tx) error) (err error) {
+	defer db.guard(&err, true)
+	defer faultsPanic()()
+	tx, err := db.begin(true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit there is nothing to roll back
+	if err := fn(tx); err != nil {
+		return err
+	}
+	protect(func() { err = tx.Commit() })
+	if err != nil {
+		return fmt.Errorf("write state file %s: %w", db.path, err)
+	}
+	return nil
+}
+
+func (db *DB) begin(writable bool) (tx *bbolt.Tx, err error) {
+	protect(func() { tx, err = db.bolt.Begin(writable) })
+	switch {
+	case errors.Is(err, bolterrors.ErrDatabaseNotOpen):
+		return nil, state.ErrClosed
+	case err != nil:
+		return nil, fmt.Errorf("read state file %s: %w", db.path, err)
+	}
+	return tx, nil
+}
+
+// Close waits for what is running, and lets go of the file. Closing again does nothing.
+func (db *DB) Close() error {
+	if db.closed.Swap(true) {
+		return nil
+	}
+	db.turn <- struct{}{}
+	defer func() { <-db.turn }()
+	db.owner.leave()
+	if err := db.bolt.Close(); err != nil {
+		return fmt.Errorf("close state file %s: %w", db.path, err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package bolt
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+
+	"ringsync/state"
+)
+
+// reader meets state.Reader within one bbolt transaction.
+type reader struct {
+	tx      *bbolt.Tx
+	buckets [len(state.Spaces)]*bbolt.Bucket // opened when first needed
+}
+
+func newReader(tx *bbolt.Tx) *reader { return &reader{tx: tx} }
+
+// bucket returns the bucket of a space, nil in a file that was opened for reading before it was finished.
+func (r *reader) bucket(space state.Space) *bbolt.Bucket {
+	b := &r.buckets[space-state.Spaces[0]]
+	if *b == nil {
+		protect(func() { *b = r.tx.Bucket([]byte{byte(space)}) })
+	}
+	return *b
+}
+
+func (r *reader) Get(space state.Space, key []byte) (value []byte) {
+	if b := r.bucket(space); b != nil {
+		protect(func() { value = b.Get(key) })
+	}
+	return value
+}
+
+func (r *reader) Scan(space state.Space, from, before []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		b := r.bucket(space)
+		if b == nil {
+			return
+		}
+		c := b.Cursor()
+		var key, value []byte
+		protect(func() { key, value = c.Seek(from) })
+		for key != nil && (before == nil || bytes.Compare(key, before) < 0) && yield(key, value) {
+			protect(func() { key, value = c.Next() })
+		}
+	}
+}
+
+// writer meets state.Writer.
+type writer struct{ *reader }
+
+func (w *writer) Put(space state.Space, key, value []byte) (err error) {
+	if err := state.CheckKey(key); err != nil {
+		return err
+	}
+	// bbolt copies the key and keeps the value, and takes a nil one for none.
+	protect(func() { err = w.bucket(space).Put(key, append([]byte{}, value...)) })
+	return err
+}
+
+func (w *writer) Delete(space state.Space, key []byte) (err error) {
+	protect(func() { err = w.bucket(space).Delete(key) })
+	return err
+}
+
+// brokenPage is what protect panics with. Only guard, at the end of the transaction, recovers it: between the two lies
+// a caller's function, which has nowhere to put an error.
+type brokenPage struct{ cause any }
+
+// protect runs a call into bbolt, which panics on pages that make no sense. It tells such a panic from one of the
+// caller's function, which is none of our business.
+func protect(call func()) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			panic(brokenPage{cause})
+		}
+	}()
+	call()
+}
+
+// guard makes an error of a broken page, after which nothing more is written. It is to be deferred first of all that a transaction defers, so that it comes
+// last. A page that points out of the file is found only when somebody looks at the bytes, who may be the caller.
+func (db *DB) guard(err *error, writing bool) {
+	cause := recover()
+	if page, ok := cause.(brokenPage); ok {
+		cause = page.cause
+	} else if cause != nil && !isFault(cause) {
+		panic(cause)
+	}
+	if cause == nil {
+		return
+	}
+	damage := db.damaged(fmt.Errorf("%v", cause))
+	if writing {
+		db.broken.CompareAndSwap(nil, damage)
+	}
+	*err = damage
+}
+
+func (db *DB) damaged(err error) *state.DamagedError {
+	return &state.DamagedError{What: "state file " + db.path, Err: err}
+}
+
+// faultsPanic lets the present goroutine panic where the processor finds that an address is not there. The function
+// that it returns undoes that.
+func faultsPanic() func() {
+	before := debug.SetPanicOnFault(true)
+	return func() { debug.SetPanicOnFault(before) }
+}
+
+// isFault reports whether a panic comes from an address that is not there. That of a nil pointer does not say where.
+func isFault(cause any) bool {
+	_, ok := cause.(interface{ Addr() uintptr })
+	return ok
+}

@@ -1,0 +1,319 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"ringsync/connectors"
+)
+
+// View reads the records at one moment. It belongs to one goroutine and is valid until the transaction ends; what it
+// returns may be kept.
+//
+// Methods that return no error note the first thing that cannot be read, stop there, and let the transaction fail.
+type View struct {
+	r Reader
+	*binding
+	writable bool
+	tally    *tally // as this transaction sees it, loaded when first asked for
+	stored   tally  // as it was when loaded
+	damage   error
+}
+
+// Counts are the numbers of people.
+type Counts struct {
+	People int `json:"people"`
+	Linked int `json:"linked"`
+	// Active are the linked people whose account is known to be active, or if nothing is known of that, who are in
+	// scope: the guard's base (rule S3).
+	Active   int                `json:"active"`
+	Queued   [ClassHeld + 1]int `json:"queued"` // by Class; nobody is counted under ClassNone
+	Escrowed int                `json:"escrowed"`
+	Held     int                `json:"held"` // on a held list
+}
+
+// Entry is one key of the outbox.
+type Entry struct {
+	Class Class
+	Due   time.Time // to the millisecond
+	ID    string    // source id
+}
+
+// Mark is where reading the source goes on.
+type Mark struct {
+	Data  []byte    `json:"data"`  // the source's own, opaque
+	Cycle uint64    `json:"cycle"` // number of the cycle that read up to it
+	Time  time.Time `json:"time"`
+}
+
+// Person returns the person of that source id, nil if there is none. The error is a *DamagedError.
+func (v *View) Person(id string) (*Person, error) {
+	if checkID(id) != nil {
+		return nil, nil
+	}
+	key := idKey(id)
+	record := v.r.Get(SpacePeople, key)
+	if record == nil {
+		return nil, nil
+	}
+	return v.person(key, record)
+}
+
+func (b *binding) person(key, record []byte) (*Person, error) {
+	id, err := wholeID(key)
+	if err != nil {
+		return nil, damagedKey(SpacePeople, key, err)
+	}
+	p, err := decodePerson(id, record, b.dictionary)
+	if err != nil {
+		return nil, &DamagedError{What: "the record of person " + id, Err: err}
+	}
+	return p, nil
+}
+
+// People yields everybody whose key is that of the source id from or follows it, in key order; "" begins with the
+// first. For a record that cannot be read there is a *DamagedError, and the next person comes after it.
+func (v *View) People(from string) iter.Seq2[*Person, error] {
+	return func(yield func(*Person, error) bool) {
+		var start []byte
+		if from != "" {
+			start = idKey(from)
+		}
+		for key, record := range v.scan(SpacePeople, start, nil) {
+			if !yield(v.person(key, record)) {
+				return
+			}
+		}
+	}
+}
+
+// PersonByTarget returns the source id of the person linked to that account, "" if nobody is.
+func (v *View) PersonByTarget(targetID string) (id string) {
+	if checkID(targetID) != nil {
+		return ""
+	}
+	key := idKey(targetID)
+	holder := v.r.Get(SpaceByTarget, key)
+	if holder == nil {
+		return ""
+	}
+	id, err := wholeID(holder)
+	v.note(SpaceByTarget, key, err)
+	return id
+}
+
+// Matches returns the source ids of the people for whom that value of the matching attribute is wanted or known or
+// was tried in an unsettled create, in key order. Letter case does not matter. An attribute that is no matching
+// attribute of the job is an error of the transaction: no answer would look like "nobody".
+func (v *View) Matches(attribute, value string) []string {
+	number := v.dictionary.numbers[attribute]
+	if !slices.Contains(v.matching, number) {
+		v.fail(fmt.Errorf("%s is not a matching attribute of this job", attribute))
+		return nil
+	}
+	var ids []string
+	prefix := appendMatch(nil, number, fold(value))
+	for key := range v.r.Scan(SpaceByMatch, prefix, after(prefix)) {
+		id, err := wholeID(key[len(prefix):])
+		if v.note(SpaceByMatch, key, err) {
+			break
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Counts returns how many people there are of each sort, without looking at them.
+func (v *View) Counts() Counts { return v.counted().Counts }
+
+// Due yields what is due in that class, earliest first.
+func (v *View) Due(class Class, now time.Time) iter.Seq[Entry] {
+	prefix := []byte{byte(class)}
+	return v.outbox(prefix, appendTime(prefix, now.Add(time.Millisecond)))
+}
+
+// Outbox yields everything in it, by class, then by time.
+func (v *View) Outbox() iter.Seq[Entry] { return v.outbox(nil, nil) }
+
+func (v *View) outbox(from, before []byte) iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for key := range v.scan(SpaceOutbox, from, before) {
+			entry, err := parseOutboxKey(key)
+			if v.note(SpaceOutbox, key, err) || !yield(entry) {
+				return
+			}
+		}
+	}
+}
+
+// NextDue returns when the earliest entry of the classes is due; without classes, of all that are dispatched.
+func (v *View) NextDue(classes ...Class) (due time.Time, found bool) {
+	if len(classes) == 0 {
+		classes = []Class{ClassRemove, ClassEnable, ClassCreate, ClassUpdate}
+	}
+	for _, class := range classes {
+		prefix := []byte{byte(class)}
+		for first := range v.outbox(prefix, after(prefix)) {
+			if !found || first.Due.Before(due) {
+				due, found = first.Due, true
+			}
+			break
+		}
+	}
+	return due, found
+}
+
+// Edges yields what belongs to parent directly; every edge is present.
+func (v *View) Edges(parent string) iter.Seq[connectors.Edge] {
+	prefix := idKey(parent)
+	return v.edges(prefix, after(prefix))
+}
+
+// AllEdges yields every edge, parent by parent.
+func (v *View) AllEdges() iter.Seq[connectors.Edge] { return v.edges(nil, nil) }
+
+func (v *View) edges(from, before []byte) iter.Seq[connectors.Edge] {
+	return func(yield func(connectors.Edge) bool) {
+		for key, flags := range v.scan(SpaceEdges, from, before) {
+			edge, err := parseEdge(key, flags)
+			if v.note(SpaceEdges, key, err) || !yield(edge) {
+				return
+			}
+		}
+	}
+}
+
+// Mark returns where reading the source goes on, false if there is no watermark.
+func (v *View) Mark() (mark Mark, found bool) {
+	found, err := readMeta(v.r, metaMark, &mark)
+	v.fail(err)
+	return mark, found
+}
+
+// RemovalsSince returns how many distinct people were removed at t or later.
+func (v *View) RemovalsSince(t time.Time) (distinct int) {
+	ids := make(map[string]struct{})
+	for key := range v.r.Scan(SpaceRemovals, appendTime(nil, t), nil) {
+		_, id, err := cutTime(key)
+		if v.note(SpaceRemovals, key, err) {
+			break
+		}
+		ids[string(id)] = struct{}{}
+	}
+	return len(ids)
+}
+
+// RemovedSince reports whether that person was removed at t or later.
+func (v *View) RemovedSince(t time.Time, id string) bool {
+	want := idKey(id)
+	for key := range v.r.Scan(SpaceRemovals, appendTime(nil, t), nil) {
+		_, who, err := cutTime(key)
+		if v.note(SpaceRemovals, key, err) {
+			break
+		}
+		if bytes.Equal(who, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// Log yields the provisioning log from that sequence number on, oldest first. For an entry that cannot be read there
+// is a *DamagedError, and the next entry comes after it.
+func (v *View) Log(from uint64) iter.Seq2[LogEntry, error] {
+	return func(yield func(LogEntry, error) bool) {
+		for key, record := range v.scan(SpaceLog, numberKey(from), nil) {
+			var entry LogEntry
+			if err := json.Unmarshal(record, &entry); err != nil {
+				if !yield(LogEntry{}, damagedKey(SpaceLog, key, err)) {
+					return
+				}
+				continue
+			}
+			if !yield(entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// LastLog yields the last n entries of the provisioning log, oldest first.
+func (v *View) LastLog(n int) iter.Seq2[LogEntry, error] {
+	last := v.counted().LastLog
+	return v.Log(last + 1 - min(last, uint64(max(n, 0))))
+}
+
+// Cycles returns the last n cycles, newest first.
+func (v *View) Cycles(n int) []Cycle {
+	var cycles []Cycle
+	for number := v.counted().LastCycle; number > 0 && len(cycles) < n; number-- {
+		key := numberKey(number)
+		record := v.r.Get(SpaceCycles, key)
+		if record == nil {
+			break // older ones are gone
+		}
+		var cycle Cycle
+		if v.note(SpaceCycles, key, json.Unmarshal(record, &cycle)) {
+			break
+		}
+		cycles = append(cycles, cycle)
+	}
+	return cycles
+}
+
+// Get reads what Set keeps under that name into the value that into points to, and reports whether there is anything.
+func (v *View) Get(name string, into any) (found bool, err error) {
+	return readMeta(v.r, metaPrefix+name, into)
+}
+
+// scan is Reader.Scan, but where this transaction writes, the loop may write too: it meets what it changed as it is
+// then, and what it added behind the present key.
+func (v *View) scan(space Space, from, before []byte) iter.Seq2[[]byte, []byte] {
+	if !v.writable {
+		return v.r.Scan(space, from, before)
+	}
+	return func(yield func(key, value []byte) bool) {
+		keys := make([][]byte, 0, batch)
+		for start := from; ; start = append(keys[len(keys)-1], 0) {
+			keys = keys[:0]
+			for key := range v.r.Scan(space, start, before) {
+				if keys = append(keys, bytes.Clone(key)); len(keys) == batch {
+					break
+				}
+			}
+			for _, key := range keys {
+				if value := v.r.Get(space, key); value != nil && !yield(key, value) {
+					return
+				}
+			}
+			if len(keys) < batch {
+				return
+			}
+		}
+	}
+}
+
+// note reports whether err is one, and if so lets the transaction fail for that key.
+func (v *View) note(space Space, key []byte, err error) bool {
+	if err != nil {
+		v.fail(damagedKey(space, key, err))
+	}
+	return err != nil
+}
+
+func (v *View) fail(err error) {
+	if v.damage == nil {
+		v.damage = err
+	}
+}
+
+var spaceNames = [...]string{SpaceMeta: "meta", SpacePeople: "people", SpaceByTarget: "by target", SpaceByMatch: "by match",
+	SpaceOutbox: "outbox", SpaceEdges: "edges", SpaceRemovals: "removals", SpaceLog: "log", SpaceCycles: "cycles"}
+
+func damagedKey(space Space, key []byte, err error) error {
+	return &DamagedError{What: fmt.Sprintf("the record %x in space %s", key, spaceNames[space]), Err: err}
+}
