@@ -134,7 +134,7 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, now time.T
 	}
 	if o.conflict != nil {
 		x.escrow(p, o.conflict.code, o.conflict.text, 0, now)
-		if o.decision.Action == plan.None {
+		if !o.wrote {
 			c.Status = plan.StatusConflict
 		}
 		return c, tx.PutPerson(p)

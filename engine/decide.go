@@ -83,6 +83,7 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 		}
 		if p.TargetID != "" && !p.Vanished && !rule.listed && p.LastWrite.Before(l.began) {
 			unlisted = append(unlisted, p.ID)
+			rulings[p.ID] = rule
 		}
 		if rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p, s.unfit) != p.Class {
 			rulings[p.ID] = rule

@@ -57,7 +57,7 @@ func (j *Job) export(ctx context.Context, x *exporter) error {
 	err := j.store.View(ctx, func(v *state.View) error {
 		counts := v.Counts()
 		for class, n := range counts.Queued {
-			if class != state.ClassHeld {
+			if state.Class(class) != state.ClassHeld {
 				j.progress.queued.Add(int64(n))
 			}
 		}

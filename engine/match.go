@@ -24,12 +24,14 @@ func (c *conflict) Error() string { return c.text }
 // decides (facts: Entra's matchingPriority). An account found in the list is as good as one found by a filter; only
 // "there is none" is not, see listing.proves.
 //
-// A create whose outcome is unknown may have used values that are wanted no longer: those are looked for first.
+// A create whose outcome is unknown may have used values that are wanted no longer: those are looked for first, and of
+// what is found only the account counts that the create would have made.
 func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *state.Person) (connectors.Resource, bool, error) {
 	for _, key := range p.Tried {
 		attribute, value, _ := strings.Cut(key, "\x00")
-		if hits, err := target.Find(ctx, attribute, value); err != nil || len(hits) > 0 {
-			return j.one(p, attribute, value, hits, err)
+		hits, err := target.Find(ctx, attribute, value)
+		if hits = made(p, hits); err != nil || len(hits) > 0 {
+			return j.one(attribute, value, hits, err)
 		}
 	}
 	for _, slot := range j.Policy.Matching {
@@ -39,8 +41,11 @@ func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *sta
 			continue
 		}
 		hits, err := j.find(ctx, target, l, p, name, a.Want.Text())
+		if p.Scope != state.InScope {
+			hits = made(p, hits) // a leaver has a claim to no other account
+		}
 		if err != nil || len(hits) > 0 {
-			return j.one(p, name, a.Want.Text(), hits, err)
+			return j.one(name, a.Want.Text(), hits, err)
 		}
 	}
 	return connectors.Resource{}, false, nil
@@ -55,15 +60,13 @@ func (j *Job) find(ctx context.Context, target TargetReader, l *listing, p *stat
 	return target.Find(ctx, attribute, value)
 }
 
-func (j *Job) one(p *state.Person, attribute, value string, hits []connectors.Resource, err error) (connectors.Resource, bool, error) {
-	if p.Scope != state.InScope {
-		// A leaver whose create is unsettled: of the accounts with their mail only the one we made counts.
-		ours := wanted(p, plan.AttrExternalID)
-		hits = slices.DeleteFunc(slices.Clone(hits), func(h connectors.Resource) bool { return ours == "" || !strings.EqualFold(h.ExternalID, ours) })
-		if err == nil && len(hits) == 0 {
-			return connectors.Resource{}, false, nil
-		}
-	}
+// made returns those of the accounts that a create of p would have made: they carry the externalId that is wanted.
+func made(p *state.Person, hits []connectors.Resource) []connectors.Resource {
+	ours := wanted(p, plan.AttrExternalID)
+	return slices.DeleteFunc(slices.Clone(hits), func(h connectors.Resource) bool { return ours == "" || !strings.EqualFold(h.ExternalID, ours) })
+}
+
+func (j *Job) one(attribute, value string, hits []connectors.Resource, err error) (connectors.Resource, bool, error) {
 	switch {
 	case err != nil:
 		return connectors.Resource{}, false, err
@@ -95,12 +98,20 @@ func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attri
 			if err != nil {
 				return nil, "", "", err
 			}
-			if other != nil && j.Policy.Reserved(other) {
+			if other != nil && j.Policy.Reserved(other) && holds(other, name, a.Want.Text()) {
 				return other, name, a.Want.Text(), nil
 			}
 		}
 	}
 	return nil, "", "", nil
+}
+
+// holds reports whether somebody wants or has the value. Who only may have tried it once holds it as long as their
+// create is unsettled.
+func holds(p *state.Person, attribute, value string) bool {
+	a, key := p.Attribute(attribute), state.MatchKey(attribute, value)
+	same := func(v connectors.Value) bool { return state.MatchKey(attribute, v.Text()) == key }
+	return a != nil && (same(a.Want) || same(a.Sent) || same(a.Answer)) || p.Unsettled
 }
 
 func rivalry(p, rival *state.Person, attribute, value string) *conflict {

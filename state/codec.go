@@ -34,7 +34,9 @@ const (
 	flagDue
 	flagHeld
 	flagAttempts
+	flagRetryCycle
 	flagFailure
+	flagVanished
 	flagsEnd
 )
 
@@ -109,7 +111,8 @@ func personFlags(p *Person) (flags uint64) {
 		{flagOurs, p.Ours}, {flagLinked, p.TargetID != ""}, {flagLastWrite, !p.LastWrite.IsZero()},
 		{flagReason, p.Reason != ""}, {flagUnsettled, p.Unsettled}, {flagEscrowed, p.Escrowed},
 		{flagTried, len(p.Tried) > 0}, {flagDue, !p.Due.IsZero()}, {flagHeld, p.Held != 0},
-		{flagAttempts, p.Attempts != 0}, {flagFailure, p.Failure != Failure{}},
+		{flagAttempts, p.Attempts != 0}, {flagRetryCycle, p.RetryCycle != 0},
+		{flagFailure, p.Failure != Failure{}}, {flagVanished, p.Vanished},
 	} {
 		if f.set {
 			flags |= f.bit
@@ -142,6 +145,9 @@ func (e *encoder) rare(flags uint64, p *Person) {
 	}
 	if flags&flagAttempts != 0 {
 		e.uint(uint64(p.Attempts))
+	}
+	if flags&flagRetryCycle != 0 {
+		e.uint(p.RetryCycle)
 	}
 	if flags&flagFailure != 0 {
 		e.string(p.Failure.Code)

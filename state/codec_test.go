@@ -51,6 +51,7 @@ var (
 			LastWrite: genTime.Draw(t, "last write"), Due: genTime.Draw(t, "due"),
 			Class: Class(rapid.IntRange(0, int(ClassHeld)).Draw(t, "class")), Held: rapid.Uint32().Draw(t, "held"),
 			Attempts: rapid.Uint32().Draw(t, "attempts"), Escrowed: rapid.Bool().Draw(t, "escrowed"),
+			RetryCycle: rapid.Uint64().Draw(t, "retry cycle"), Vanished: rapid.Bool().Draw(t, "vanished"),
 		}
 		if rapid.Bool().Draw(t, "failed") {
 			p.Failure = Failure{Code: genText.Draw(t, "code"), Text: genText.Draw(t, "text"),
@@ -139,6 +140,43 @@ func TestPersonRoundTrip(t *testing.T) {
 			t.Fatalf("the same attributes in another order make another record: %x (%v), not %x", again, err, record)
 		}
 	})
+}
+
+// A field that somebody adds to a person, and forgets here, would be lost without a word.
+func TestPersonRecordHasEveryField(t *testing.T) {
+	when := time.UnixMilli(1).UTC()
+	for of, full := range map[reflect.Type]any{
+		reflect.TypeFor[Person](): Person{ID: "a", UserPrincipalName: "b", DisplayName: "c", Scope: InScope, Reason: "d",
+			Attributes: []Attribute{{Name: "title", Want: connectors.NullValue()}}, Generation: 1, TargetID: "e", Ours: true,
+			Unsettled: true, Tried: []string{"f"}, LastWrite: when, Class: ClassCreate, Due: when, Held: 2, Attempts: 3,
+			Escrowed: true, RetryCycle: 4, Failure: Failure{Code: "g"}, Vanished: true},
+		reflect.TypeFor[Attribute](): Attribute{Name: "title", Want: connectors.NullValue(), OnCreate: true,
+			Sent: connectors.BoolValue(true), Answer: connectors.IntValue(1)},
+		reflect.TypeFor[Failure](): Failure{Code: "a", Text: "b", Since: time.Unix(1, 0).UTC(), Status: 2},
+	} {
+		value := reflect.ValueOf(full)
+		for i := range value.NumField() {
+			if value.Field(i).IsZero() {
+				t.Errorf("%s.%s is not in this test: is it in the record?", of.Name(), of.Field(i).Name)
+			}
+		}
+		p := &Person{ID: "a"}
+		switch full := full.(type) {
+		case Person:
+			p = &full
+		case Attribute:
+			p.Attributes = []Attribute{full}
+		case Failure:
+			p.Failure = full
+		}
+		record, err := appendPerson(nil, p, testDictionary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := decodePerson(p.ID, record, testDictionary); err != nil || !samePerson(got, p) {
+			t.Errorf("%s comes back as %+v (%v), want %+v", of.Name(), got, err, p)
+		}
+	}
 }
 
 func TestPersonOutlivesItsDictionary(t *testing.T) {

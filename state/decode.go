@@ -37,6 +37,7 @@ func decodePerson(id string, record []byte, d *dictionary) (*Person, error) {
 		r.fail("flags %#x are unknown", flags)
 	}
 	p.Ours, p.Unsettled, p.Escrowed = flags&flagOurs != 0, flags&flagUnsettled != 0, flags&flagEscrowed != 0
+	p.Vanished = flags&flagVanished != 0
 	standing := r.byte()
 	p.Scope, p.Class = Scope(standing&0xF), Class(standing>>4)
 	if p.Scope > HardDeleted || p.Class > ClassHeld {
@@ -80,6 +81,9 @@ func (r *decoder) rare(flags uint64, p *Person) {
 	}
 	if flags&flagAttempts != 0 {
 		p.Attempts = r.uint32()
+	}
+	if flags&flagRetryCycle != 0 {
+		p.RetryCycle = r.uint()
 	}
 	if flags&flagFailure != 0 {
 		p.Failure = Failure{Code: r.string(), Text: r.string()}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -26,7 +27,7 @@ import (
 )
 
 // MapSize is how much of the address space a file is given from the start, so that it hardly ever has to be mapped
-// anew. Windows would make the file that large.
+// anew. Windows would make the file that large, and 32 bits have not that much to give.
 const MapSize = 1 << 30
 
 // growth is by how much the file grows beyond what is needed.
@@ -143,7 +144,7 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 }
 
 func mapSize() int {
-	if runtime.GOOS == "windows" {
+	if runtime.GOOS == "windows" || strconv.IntSize < 64 {
 		return 0
 	}
 	return MapSize
@@ -153,24 +154,29 @@ func mapSize() int {
 func (db *DB) prepare(created bool) error {
 	missing := false
 	err := db.view(func(tx *bbolt.Tx) (err error) {
-		missing, err = db.examine(tx)
+		protect(func() { missing, err = db.examine(tx) })
 		return err
 	})
 	if err != nil || !missing || db.readOnly {
 		return err
 	}
-	err = db.update(func(tx *bbolt.Tx) error {
-		for _, space := range state.Spaces {
-			if _, err := tx.CreateBucketIfNotExists([]byte{byte(space)}); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = db.update(func(tx *bbolt.Tx) (err error) {
+		protect(func() { err = addBuckets(tx) })
+		return err
 	})
 	if err == nil && created {
 		err = syncFolder(filepath.Dir(db.path))
 	}
 	return err
+}
+
+func addBuckets(tx *bbolt.Tx) error {
+	for _, space := range state.Spaces {
+		if _, err := tx.CreateBucketIfNotExists([]byte{byte(space)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // syncFolder makes durable that the folder has a new file.
@@ -255,7 +261,7 @@ func (db *DB) view(fn func(*bbolt.Tx) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // fails only if there is nothing to roll back
+	defer rollback(tx)
 	return fn(tx)
 }
 
@@ -266,7 +272,7 @@ func (db *DB) update(fn func(*bbolt.Tx) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit there is nothing to roll back
+	defer rollback(tx)
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -286,6 +292,11 @@ func (db *DB) begin(writable bool) (tx *bbolt.Tx, err error) {
 		return nil, fmt.Errorf("read state file %s: %w", db.path, err)
 	}
 	return tx, nil
+}
+
+// rollback ends a transaction that has not ended; after a commit there is nothing to do.
+func rollback(tx *bbolt.Tx) {
+	protect(func() { _ = tx.Rollback() }) // an error says only that it has ended
 }
 
 // Close waits for what is running, and lets go of the file. Closing again does nothing.

@@ -1,0 +1,298 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/connectors/entra"
+	"ringsync/connectors/entra/entratest"
+	"ringsync/connectors/ringcentral"
+	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
+	"ringsync/engine/plan"
+	"ringsync/mapping"
+	"ringsync/mapping/filter"
+	"ringsync/state"
+	"ringsync/state/bolt"
+)
+
+// world is a tenant, a RingCentral account and a job between them: the real engine, connectors and state file, and
+// emulators reached through memory.
+type world struct {
+	t       *testing.T
+	dir     *entratest.Directory
+	account *ringcentraltest.Account
+	path    string // the state file
+	setup   setup
+	people  []string
+	groups  []string
+}
+
+// setup is what a test may change.
+type setup struct {
+	directory   entratest.Options
+	account     ringcentraltest.Options
+	people      int
+	groups      int
+	scopeAll    bool
+	filters     []filter.Group
+	deprovision map[state.Scope]plan.Deprovision
+	delete      bool
+	guard       engine.Guard
+	adopt       string
+	protect     []string
+	roles       bool // map a role into the title
+	token       string
+}
+
+const (
+	graphToken = "graph-token"
+	scimToken  = "scim-token"
+)
+
+func newWorld(t *testing.T, change func(*setup)) *world {
+	s := setup{
+		directory: entratest.Options{Token: graphToken, Seed: 1},
+		account:   ringcentraltest.Options{Token: scimToken, Licenses: -1},
+		people:    12, groups: 3,
+		deprovision: map[state.Scope]plan.Deprovision{
+			state.Unassigned: plan.DeprovisionDisable, state.OutOfScope: plan.DeprovisionDisable, state.Disabled: plan.DeprovisionDisable,
+			state.SoftDeleted: plan.DeprovisionDisable, state.HardDeleted: plan.DeprovisionDisable,
+		},
+		guard: engine.Guard{Count: 25, Percent: 10, From: 20},
+		adopt: plan.AdoptUnclaimed,
+		token: scimToken,
+	}
+	if change != nil {
+		change(&s)
+	}
+	w := &world{t: t, setup: s, path: filepath.Join(t.TempDir(), "job.db")}
+	w.dir = entratest.New(s.directory)
+	w.account = ringcentraltest.New(s.account)
+	if s.people > 0 {
+		w.people, w.groups = w.dir.Populate(s.people, s.groups)
+	}
+	return w
+}
+
+// rules are the default mapping.
+func (w *world) rules() []mapping.Rule {
+	rules := []mapping.Rule{
+		{Target: "userName", Source: "mail", Match: 1},
+		{Target: `emails[type eq "work"].value`, Source: "mail"},
+		{Target: "externalId", Source: "id"},
+		{Target: "name.givenName", Source: "givenName"},
+		{Target: "name.familyName", Source: "surname"},
+		{Target: "title", Source: "jobTitle"},
+		{Target: `phoneNumbers[type eq "mobile"].value`, Source: "mobilePhone"},
+		{Target: `addresses[type eq "work"].streetAddress`, Source: "streetAddress"},
+		{Target: `addresses[type eq "work"].locality`, Source: "city"},
+		{Target: `addresses[type eq "work"].region`, Source: "state"},
+		{Target: `addresses[type eq "work"].postalCode`, Source: "postalCode"},
+		{Target: `addresses[type eq "work"].country`, Source: "country"},
+		{Target: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", Source: "department"},
+		{Target: "active", Expression: `Switch([IsSoftDeleted], , "False", "True", "True", "False")`},
+	}
+	if w.setup.roles {
+		rules[5] = mapping.Rule{Target: "title", Expression: "SingleAppRoleAssignment([appRoleAssignments])"}
+	}
+	return rules
+}
+
+// job opens the state file and builds the job as the program would. It must be closed before the next is opened.
+func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
+	w.t.Helper()
+	slots := connectors.NewSourceSlots()
+	m, err := mapping.Compile(w.rules(), w.setup.filters, entra.Schema(), ringcentral.Schema(), slots)
+	w.must(err)
+	source, err := entra.New(entra.Options{
+		Tenant: w.dir.Tenant(), App: w.dir.AppID(), Endpoint: "http://127.0.0.1:1/v1.0",
+		Credential: entra.Credential{Kind: "static", Token: graphToken}, ScopeAll: w.setup.scopeAll,
+		Slots: slots, Transport: handlerTransport{w.dir},
+	})
+	w.must(err)
+	target, err := ringcentral.New(ringcentral.Options{
+		URL: "http://127.0.0.1:1/scim/v2", Token: ringcentral.StaticToken(w.setup.token), Concurrency: 4,
+		Slots: m.Target(), Transport: handlerTransport{w.account}, Backoff: time.Millisecond,
+	})
+	w.must(err)
+	protect := map[string]bool{}
+	for _, p := range w.setup.protect {
+		protect[strings.ToLower(p)] = true
+	}
+	store := state.New(db)
+	job := engine.New(store, source, engine.Options{
+		Name: "contoso", Slots: slots, Mapping: m, ScopeAll: w.setup.scopeAll, Guard: w.setup.guard, Concurrency: 4,
+		RetryBase: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		Policy: plan.Policy{
+			Create: true, Update: true, Disable: true, Delete: w.setup.delete,
+			Deprovision: w.setup.deprovision, Adopt: w.setup.adopt, Protect: protect,
+		},
+	})
+	w.must(store.Bind(w.t.Context(), state.Identity{Tenant: w.dir.Tenant(), App: w.dir.AppID(), Target: "http://127.0.0.1:1/scim/v2"},
+		m.Target().Names(), job.Matching()))
+	return job, target
+}
+
+// trySync runs one sync and returns its report and error.
+func (w *world) trySync(ctx context.Context) (*plan.Report, error) {
+	w.t.Helper()
+	db, err := bolt.Open(w.path, bolt.Options{Create: true})
+	w.must(err)
+	defer func() { w.must(db.Close()) }()
+	job, target := w.job(db)
+	return job.Sync(ctx, target, true)
+}
+
+func (w *world) sync() *plan.Report {
+	w.t.Helper()
+	r, err := w.trySync(w.t.Context())
+	w.must(err)
+	return r
+}
+
+// diff runs a dry run over the state file, which may not exist yet.
+func (w *world) diff() *plan.Report {
+	w.t.Helper()
+	var base state.DB
+	if db, err := bolt.Open(w.path, bolt.Options{ReadOnly: true}); err == nil {
+		defer func() { w.must(db.Close()) }()
+		base = db
+	}
+	job, target := w.job(state.NewOverlay(base))
+	r, err := job.Diff(w.t.Context(), target)
+	w.must(err)
+	return r
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// writes returns the operations that changed something at the target since the last call, in words.
+func (w *world) writes() []string {
+	var out []string
+	for _, write := range w.account.Writes() {
+		out = append(out, strings.TrimSpace(write.Method+" "+write.ID))
+	}
+	w.account.ResetRequests()
+	slices.Sort(out)
+	return out
+}
+
+// accountOf returns the one account that carries the person's object id.
+func (w *world) accountOf(person string) ringcentraltest.User {
+	w.t.Helper()
+	var found []ringcentraltest.User
+	for _, u := range w.account.Users() {
+		if u.ExternalID == person {
+			found = append(found, u)
+		}
+	}
+	if len(found) != 1 {
+		w.t.Fatalf("%d accounts for %s: %+v", len(found), person, found)
+	}
+	return found[0]
+}
+
+// settled fails unless the target is what the directory asks for: exactly one active account for everybody in scope
+// with mail and names, and none active for anybody else of ours (safety rules S1 and S5).
+func (w *world) settled() {
+	w.t.Helper()
+	want := map[string]bool{}
+	for _, id := range w.dir.Assigned() {
+		u, ok := w.dir.User(id)
+		if enabled, _ := u["accountEnabled"].(bool); ok && enabled && u["mail"] != nil && u["surname"] != nil && u["givenName"] != nil {
+			want[id] = true
+		}
+	}
+	count := map[string]int{}
+	for _, u := range w.account.Users() {
+		if u.ExternalID == "" {
+			continue
+		}
+		if count[u.ExternalID]++; u.Active != want[u.ExternalID] {
+			w.t.Errorf("%s (%s): active is %v, should be %v", u.UserName, u.ExternalID, u.Active, want[u.ExternalID])
+		}
+	}
+	for id := range want {
+		if count[id] != 1 {
+			w.t.Errorf("%s has %d accounts", id, count[id])
+		}
+	}
+	for id, n := range count {
+		if n > 1 {
+			w.t.Errorf("%s has %d accounts", id, n)
+		}
+	}
+}
+
+// statuses returns the report's changes as "action name: status", sorted.
+func statuses(r *plan.Report) []string {
+	var out []string
+	for _, c := range r.Changes {
+		out = append(out, strings.TrimSpace(string(c.Action)+" "+c.Source.UserPrincipalName)+": "+c.Status)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// handlerTransport serves requests from a handler without sockets. A handler that breaks the connection, as
+// net/http's ErrAbortHandler does, gives an error, or a body that ends too soon if it had begun to answer.
+type handlerTransport struct{ handler http.Handler }
+
+func (h handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	in := req.Clone(req.Context())
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	in.RequestURI, in.RemoteAddr = req.URL.RequestURI(), "192.0.2.1:1"
+	if in.Host == "" {
+		in.Host = req.URL.Host
+	}
+	rec := httptest.NewRecorder()
+	aborted := false
+	func() {
+		defer func() {
+			if p := recover(); p == http.ErrAbortHandler {
+				aborted = true
+			} else if p != nil {
+				panic(p)
+			}
+		}()
+		h.handler.ServeHTTP(rec, in)
+	}()
+	if aborted && rec.Body.Len() == 0 {
+		return nil, errors.New("connection reset by peer")
+	}
+	res := rec.Result()
+	res.Request = req
+	if aborted {
+		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(rec.Body.Bytes()), brokenReader{}))
+	}
+	return res, nil
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -1,0 +1,88 @@
+//go:build unix
+
+package bolt_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"ringsync/state"
+	"ringsync/state/bolt"
+)
+
+// A limit on the size of files stands for a full disk: the system refuses the same calls.
+func limitFiles(t *testing.T, size uint64) (lift func()) {
+	t.Helper()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	lift = func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(lift)
+	return lift
+}
+
+func TestFullDiskOnCreate(t *testing.T) {
+	for _, size := range []uint64{0, 4096, 20_000} {
+		folder := t.TempDir()
+		lift := limitFiles(t, size)
+		_, err := bolt.Open(filepath.Join(folder, "contoso.db"), bolt.Options{Create: true})
+		lift()
+		if err == nil {
+			t.Errorf("a state file was created in %d bytes", size)
+		}
+		if found := files(t, folder); len(found) != 0 {
+			t.Errorf("what failed left %v", found)
+		}
+	}
+}
+
+func TestFullDiskOnUpdate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "contoso.db")
+	db := open(t, path, bolt.Options{Create: true})
+	put(t, db, state.SpacePeople, "a", "value")
+	fill := func(w state.Writer) error {
+		for n := range 4000 {
+			if err := w.Put(state.SpaceLog, fmt.Appendf(nil, "%d", n), make([]byte, 1000)); err != nil {
+				return err
+			}
+		}
+		return w.Put(state.SpacePeople, []byte("a"), []byte("changed"))
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lift := limitFiles(t, uint64(info.Size()))
+	for range 3 {
+		if err := db.Update(t.Context(), fill); err == nil {
+			t.Error("more was written than there is room for")
+		} else if _, ok := errors.AsType[*state.DamagedError](err); ok {
+			t.Error("a full disk is called damage:", err)
+		}
+		if got := get(t, db, state.SpacePeople, "a"); got != "value" {
+			t.Errorf("a is %q, want what it was", got)
+		}
+	}
+	lift()
+	if err := db.Update(t.Context(), fill); err != nil {
+		t.Error("once there is room:", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, open(t, path, bolt.Options{}), state.SpacePeople, "a"); got != "changed" {
+		t.Errorf("after reopening a is %q", got)
+	}
+}
