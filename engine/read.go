@@ -244,7 +244,7 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen) (changed bo
 	}
 	if len(fitted.Problems) > 0 {
 		for _, problem := range fitted.Problems {
-			s.unfit = join(s.unfit, problem.Attribute+": "+problem.Text)
+			s.unfit = join(s.unfit, problem.Text)
 		}
 		if linked {
 			// Whoever has an account keeps it: the attribute at fault is left as it is there.

@@ -110,7 +110,7 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 		Timeout:         1, // a nanosecond: one attempt
 		ReadOnly:        db.readOnly,
 		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize(),
+		InitialMmapSize: mapSize() * 0,
 		NoStatistics:    true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 			if isNew {

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets scripts run the real program as the command ringsync.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ringsync": main, "ringsync-emulators": serveEmulators, "ringsync-bare": bareClient})
+}
+
+// TestScripts runs testdata/script: each script is a session at a terminal, unhappy turns included. Besides
+// testscript's own commands there is "exits CODE ARG...", which runs ringsync and compares its exit code.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: exits CODE ARG...")
+	}
+	code := 0
+	if err := ts.Exec("ringsync", args[1:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("run ringsync: %v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("ringsync %q exits with %d, want %s", args[1:], code, args[0])
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ringsync/configs"
+	"ringsync/connectors"
+)
+
+// app is one run of the program: its streams, the global flags, and what they amount to.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	configPath string
+	json       bool
+	quiet      bool
+	logFormat  string
+	logLevel   string
+
+	log *slog.Logger
+	// started is set once the command line was understood.
+	started bool
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ringsync",
+		Short: "Keep RingCentral's users equal to the people assigned in Microsoft Entra ID",
+		Long: `ringsync keeps RingCentral's users equal to the people assigned to an enterprise application in Microsoft Entra ID.
+
+New here? "ringsync demo" tells the whole story, "ringsync sandbox" starts both services on this machine to try things on, "ringsync config init" writes a
+configuration to fill in.
+
+Exit codes: 0 did what was asked; 1 failed; 64 wrong usage or configuration. diff, sync and provision also return
+2 (diff) differences not yet decided, 3 some people in escrow, in conflict or waiting for capacity, 4 quarantined,
+wrong credentials or removals held.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: a.start,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.configPath, "config", "c", "ringsync.yaml", "configuration `file`")
+	flags.BoolVar(&a.json, "json", false, "print JSON")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
+	flags.StringVar(&a.logFormat, "log-format", "text", "`form` of log lines: text or json")
+	flags.StringVar(&a.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
+
+	root.AddCommand(
+		newDemoCommand(a),
+		newSyncCommand(a),
+		newDiffCommand(a),
+		newCheckCommand(a),
+		newConfigCommand(a),
+		newMappingCommand(a),
+		newVersionCommand(a),
+	)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.HasSubCommands() {
+			refuseUnknown(c)
+		}
+	}
+	refuseUnknown(root)
+	return root
+}
+
+// start completes the checks of the command line and sets up what every command uses.
+func (a *app) start(cmd *cobra.Command, _ []string) error {
+	// Cobra looks at these only after this function, and they are errors of usage too.
+	if err := cmd.ValidateRequiredFlags(); err != nil {
+		return err
+	}
+	if err := cmd.ValidateFlagGroups(); err != nil {
+		return err
+	}
+	handler, err := a.logHandler()
+	if err != nil {
+		return err
+	}
+	a.log = slog.New(handler)
+	a.started = true
+	return nil
+}
+
+// logHandler needs to redact nothing: secrets are of a type that shows none.
+func (a *app) logHandler() (slog.Handler, error) {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, ok := levels[a.logLevel]
+	if !ok {
+		return nil, unknownWord("--log-level", a.logLevel, "debug", "info", "warn", "error")
+	}
+	if a.quiet {
+		level = max(level, slog.LevelError)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch a.logFormat {
+	case "text":
+		return slog.NewTextHandler(a.stderr, options), nil
+	case "json":
+		return slog.NewJSONHandler(a.stderr, options), nil
+	}
+	return nil, unknownWord("--log-format", a.logFormat, "text", "json")
+}
+
+func unknownWord(flag, word string, known ...string) error {
+	if near := connectors.Nearest(word, known); near != "" {
+		return usageError("%s cannot be %q; did you mean %q?", flag, word, near)
+	}
+	return usageError("%s cannot be %q; it is one of %s", flag, word, strings.Join(known, ", "))
+}
+
+// newGroup returns a command that only holds others.
+func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{Use: use, Short: short}
+	group.AddCommand(commands...)
+	return group
+}
+
+// refuseUnknown has a group refuse an unknown command below it, which cobra would answer with help and success.
+func refuseUnknown(group *cobra.Command) {
+	group.RunE = func(*cobra.Command, []string) error { return group.Help() }
+	group.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, c := range group.Commands() {
+			names = append(names, c.Name())
+		}
+		if near := connectors.Nearest(args[0], names); near != "" {
+			return fmt.Errorf("unknown command %q for %q; did you mean %q?", args[0], group.CommandPath(), near)
+		}
+		return fmt.Errorf("unknown command %q for %q", args[0], group.CommandPath())
+	}
+}
+
+// load reads the job's configuration and tells its warnings. What its mappings and filters mean, compile checks.
+func (a *app) load() (*configs.Config, error) {
+	c, err := configs.Load(a.configPath, nil)
+	if err != nil {
+		return nil, a.notLoaded(err)
+	}
+	if !a.quiet {
+		for _, w := range c.Warnings() {
+			w.Text = "warning: " + w.Text
+			fmt.Fprintln(a.stderr, w)
+		}
+	}
+	return c, nil
+}
+
+// printJSON prints one value, indented, with <, > and & as they are.
+func (a *app) printJSON(v any) {
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		fmt.Fprintf(a.stderr, "ringsync: print: %v\n", err)
+	}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"ringsync/configs"
+	"ringsync/connectors"
+	"ringsync/connectors/entra"
+	"ringsync/connectors/ringcentral"
+	"ringsync/engine"
+	"ringsync/engine/plan"
+	"ringsync/mapping"
+	"ringsync/state"
+	"ringsync/state/bolt"
+)
+
+// job is one configured job with its connectors, and its state if that was opened.
+type job struct {
+	config  *configs.Config
+	mapping *mapping.Mapping
+	slots   *connectors.Slots
+	source  *entra.Client
+	target  *ringcentral.Client
+	engine  *engine.Job
+	close   func() error
+}
+
+// newJob builds the connectors of a configuration. Nothing is sent and no file is opened.
+func (a *app) newJob(c *configs.Config) (*job, error) {
+	j := &job{config: c, slots: connectors.NewSourceSlots(), close: func() error { return nil }}
+	var err error
+	if j.mapping, err = compile(c, j.slots); err != nil {
+		return nil, err
+	}
+	j.source, err = entra.New(entra.Options{
+		Tenant: c.Source.Tenant, App: c.Source.App, Cloud: c.Source.Cloud, Endpoint: c.Source.Endpoint,
+		Credential: entra.Credential{
+			Kind: c.Source.Credential.Kind, ClientID: c.Source.Credential.ClientID,
+			ClientSecret:    c.Source.Credential.ClientSecret.Reveal(),
+			CertificatePath: c.Source.Credential.Certificate, CertificatePassword: c.Source.Credential.CertificatePassword.Reveal(),
+			Token: c.Source.Credential.Token.Reveal(),
+		},
+		ScopeAll: c.Source.Scope == "all", NestedGroups: c.Source.NestedGroups, DefaultAccess: c.Source.DefaultAccess,
+		Slots: j.slots, Logger: a.log,
+	})
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("source: %w", err)}
+	}
+	j.target, err = ringcentral.New(ringcentral.Options{
+		URL: c.Target.URL, Token: ringcentral.StaticToken(c.Target.Token.Reveal()),
+		RateShare: c.Target.RateShare, Concurrency: c.Target.Concurrency,
+		Slots: j.mapping.Target(), Logger: a.log,
+	})
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("target: %w", err)}
+	}
+	return j, nil
+}
+
+// open opens the state and binds it to the job. A dry run gets a state that keeps its changes to itself: a missing
+// file stays missing, and an existing one is opened for reading only.
+func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (*job, error) {
+	j, err := a.newJob(c)
+	if err != nil {
+		return nil, err
+	}
+	var db state.DB
+	file, err := bolt.Open(c.State.Path, bolt.Options{ReadOnly: dry, Create: !dry})
+	switch {
+	case err == nil && dry:
+		db, j.close = state.NewOverlay(file), file.Close
+	case err == nil:
+		db, j.close = file, file.Close
+	case dry && errors.Is(err, fs.ErrNotExist):
+		db = state.NewOverlay(nil)
+	default:
+		return nil, err
+	}
+	store := state.New(db)
+	j.engine = engine.New(store, j.source, j.options(a))
+	identity := state.Identity{Tenant: c.Source.Tenant, App: c.Source.App, Target: strings.TrimRight(c.Target.URL, "/")}
+	if err := store.Bind(ctx, identity, j.mapping.Target().Names(), j.engine.Matching()); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
+	return j, nil
+}
+
+// options turns the configuration into the engine's terms.
+func (j *job) options(a *app) engine.Options {
+	c := j.config
+	allowed := func(action string) bool { return slices.Contains(c.Users.Actions, action) }
+	protect := map[string]bool{}
+	for _, name := range c.Safety.Protect {
+		protect[strings.ToLower(name)] = true
+	}
+	return engine.Options{
+		Name: c.Job, Slots: j.slots, Mapping: j.mapping, ScopeAll: c.Source.Scope == "all",
+		Policy: plan.Policy{
+			Create: allowed("create"), Update: allowed("update"), Disable: allowed("disable"), Delete: allowed("delete"),
+			Deprovision: map[state.Scope]plan.Deprovision{
+				state.Unassigned:  plan.Deprovision(c.Deprovision.Unassigned),
+				state.OutOfScope:  plan.Deprovision(c.Deprovision.OutOfScope),
+				state.Disabled:    plan.Deprovision(c.Deprovision.Disabled),
+				state.SoftDeleted: plan.Deprovision(c.Deprovision.SoftDeleted),
+				state.HardDeleted: plan.Deprovision(c.Deprovision.HardDeleted),
+			},
+			Adopt: c.Safety.Adopt, Protect: protect,
+		},
+		Guard:       engine.Guard{Count: c.Safety.Removals.Count, Percent: c.Safety.Removals.Percent, From: c.Safety.Removals.From},
+		Concurrency: c.Target.Concurrency, Logger: a.log,
+	}
+}
+
+// verdict turns the end of a run into an exit code: 1 and 64 win over everything, then the highest counts.
+func verdict(report *plan.Report, dry bool, err error) error {
+	switch {
+	case err != nil && connectors.FaultOf(err) == connectors.FaultCredentials:
+		return &exitError{exitHeld, err}
+	case err != nil:
+		return err
+	case report.Summary.Held > 0:
+		return &exitError{code: exitHeld}
+	case report.Summary.Escrowed > 0 || report.Summary.Waiting > 0:
+		return &exitError{code: exitUnfinished}
+	case dry && report.Summary.Changes() > 0:
+		return &exitError{code: exitDifferences}
+	}
+	return nil
+}

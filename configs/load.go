@@ -1,0 +1,118 @@
+package configs
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"github.com/goccy/go-yaml/token"
+)
+
+//go:embed default-mapping.yaml
+var defaultMapping []byte
+
+//go:embed starter.yaml
+var starter []byte
+
+// Starter returns a commented configuration to fill in. Only the ids in it, all zeros, and the two environment
+// variables that it names are missing.
+func Starter() []byte { return append([]byte(nil), starter...) }
+
+// Load reads, completes and checks the configuration of one job. env answers for environment variables; nil is
+// os.LookupEnv. The error is Problems, everything wrong at once, unless the file could not be read.
+func Load(path string, env func(name string) (string, bool)) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, env)
+}
+
+// Parse is Load for a configuration that is in memory. file names it in problems, and paths in it are relative to
+// file's folder.
+func Parse(file string, data []byte, env func(name string) (string, bool)) (*Config, error) {
+	if env == nil {
+		env = os.LookupEnv
+	}
+	return parse(file, data, env, readSecretFile)
+}
+
+func parse(file string, data []byte, env func(string) (string, bool), readFile func(string) (string, error)) (*Config, error) {
+	doc := &document{file: file, places: map[string]*token.Token{}}
+	c := &Config{doc: doc}
+	root := doc.parse(data)
+	if len(doc.problems) > 0 {
+		return nil, doc.problems
+	}
+	d := &decoder{doc, lookups{env, func(path string) (string, error) { return readFile(doc.beside(path)) }}}
+	d.section("", root, reflect.ValueOf(c).Elem())
+	c.complete()
+	c.check()
+	if len(doc.problems) > 0 {
+		return nil, doc.problems.sorted()
+	}
+	return c, nil
+}
+
+// complete fills in what depends on more than one key, and makes paths that are relative to the file's folder absolute.
+func (c *Config) complete() {
+	if c.Users.Attributes == nil {
+		c.Users.Attributes = DefaultMapping()
+	}
+	if c.State.Path == "" && c.State.Etcd == nil {
+		c.State.Path = c.Job + ".db"
+	}
+	for _, path := range []*string{&c.State.Path, &c.Source.Credential.Certificate} {
+		if *path == "" {
+			continue
+		}
+		*path = c.doc.beside(*path)
+		if abs, err := filepath.Abs(*path); err == nil { // it fails only where there is no working directory
+			*path = abs
+		}
+	}
+}
+
+// DefaultMapping returns the attribute mappings of a configuration that has none: those of the RingCentral app in the
+// Entra gallery, less what RingCentral's SCIM does not take.
+func DefaultMapping() []Attribute {
+	doc := &document{file: "default-mapping.yaml", places: map[string]*token.Token{}}
+	var users struct {
+		Attributes []Attribute `yaml:"attributes"`
+	}
+	d := &decoder{document: doc}
+	d.section("", doc.parse(defaultMapping), reflect.ValueOf(&users).Elem())
+	return users.Attributes // TestDefaultMapping: it has no problems
+}
+
+// File returns the path that the configuration was loaded from.
+func (c *Config) File() string { return c.doc.file }
+
+// Folder returns the folder that paths in the configuration are relative to.
+func (c *Config) Folder() string { return filepath.Dir(c.doc.file) }
+
+// Position returns the line and column, in characters and from 1, of the value at a path such as
+// users.attributes[2].expression; of a section, its key. What the file leaves out stands where the section around it
+// stands.
+func (c *Config) Position(path string) (line, column int) { return position(c.doc.place(path)) }
+
+// Problem returns a problem of the value at path.
+func (c *Config) Problem(path, format string, args ...any) Problem {
+	return c.doc.problem(path, format, args...)
+}
+
+// ProblemInside returns a problem at a byte offset within the value at path. Its column is that of the character
+// where the value stands on one line, plain or quoted; else that of the value.
+func (c *Config) ProblemInside(path string, offset int, format string, args ...any) Problem {
+	p := c.doc.problem(path, format, args...)
+	p.Line, p.Column, _ = c.doc.inside(path, offset)
+	return p
+}

@@ -1,0 +1,111 @@
+package entra
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// The lists whose rows are small or few, which encoding/json reads. A body without "value" is refused: taken for an
+// empty list it would say that nobody is assigned.
+var errNoValue = errors.New("no value in it")
+
+// checked is a list that knows when it cannot be true.
+type checked interface{ check() error }
+
+// list decodes a page of a list.
+func list[P checked](body []byte) (P, error) {
+	var p P
+	if err := json.Unmarshal(body, &p); err != nil {
+		return p, err
+	}
+	return p, p.check()
+}
+
+// groupPage is a page of a groups delta with its members.
+type groupPage struct {
+	Next  string        `json:"@odata.nextLink"`
+	Delta string        `json:"@odata.deltaLink"`
+	Value []groupChange `json:"value"`
+}
+
+type groupChange struct {
+	ID      string         `json:"id"`
+	Removed *struct{}      `json:"@removed"`
+	Members []memberChange `json:"members@delta"`
+}
+
+type memberChange struct {
+	ID      string    `json:"id"`
+	Type    string    `json:"@odata.type"`
+	Removed *struct{} `json:"@removed"` // its reason is "deleted" even when only the membership ended
+}
+
+func (p groupPage) following() string { return p.Next }
+
+func (p groupPage) check() error {
+	for _, g := range p.Value {
+		if g.ID == "" {
+			return errors.New("a group without an id")
+		}
+		for _, m := range g.Members {
+			if m.ID == "" {
+				return errors.New("a member without an id")
+			}
+		}
+	}
+	if p.Value == nil {
+		return errNoValue
+	}
+	return nil
+}
+
+// idPage is a page of objects of which only id and type count.
+type idPage struct {
+	Next  string `json:"@odata.nextLink"`
+	Value []struct {
+		ID   string `json:"id"`
+		Type string `json:"@odata.type"`
+	} `json:"value"`
+}
+
+func (p idPage) following() string { return p.Next }
+
+func (p idPage) check() error {
+	if p.Value == nil {
+		return errNoValue
+	}
+	return nil
+}
+
+// assignmentPage is a page of appRoleAssignedTo.
+type assignmentPage struct {
+	Next  string       `json:"@odata.nextLink"`
+	Value []assignment `json:"value"`
+}
+
+// assignment is what counts of an appRoleAssignment (Graph resource). A principal may hold several, one for each role.
+type assignment struct {
+	Principal string `json:"principalId"`
+	Type      string `json:"principalType"`
+	Role      string `json:"appRoleId"`
+}
+
+// The principalType of those who can be in scope; the third is ServicePrincipal.
+const (
+	principalUser  = "User"
+	principalGroup = "Group"
+)
+
+func (p assignmentPage) following() string { return p.Next }
+
+func (p assignmentPage) check() error {
+	for _, a := range p.Value {
+		if a.Principal == "" || a.Type == "" || a.Role == "" {
+			return errors.New("an assignment without principal, type or role")
+		}
+	}
+	if p.Value == nil {
+		return errNoValue
+	}
+	return nil
+}

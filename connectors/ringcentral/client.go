@@ -1,0 +1,296 @@
+package ringcentral
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/connectors/scim"
+)
+
+// Options says which account is written, and how hard.
+type Options struct {
+	// URL is the SCIM base URL, https://platform.ringcentral.com/scim/v2. Plain http only on loopback.
+	URL string
+	// Token returns the bearer token for the next request. It is called for each and must be quick and safe for
+	// concurrent use.
+	Token func(context.Context) (string, error)
+	// Slots are the target slots of the mapping: canonical names of the Schema.
+	Slots *connectors.Slots
+	// RateShare is the part of each rate limit that is ours, above 0 and at most 1; 0 means 1.
+	RateShare float64
+	// Concurrency is how many connections are kept open and, over HTTP/1.1, used at once; 0 means 16.
+	Concurrency int
+	// Timeout bounds one request from sending it to the end of its answer; 0 means a minute. Waiting for a rate limit
+	// is not part of it.
+	Timeout time.Duration
+	// Backoff is the pause before a failed read is repeated, doubled each time; 0 means a second.
+	Backoff time.Duration
+	// Transport replaces the HTTP transport; nil means one of our own.
+	Transport http.RoundTripper
+	Logger    *slog.Logger // nil: no log
+}
+
+// Client reads and writes the users of one RingCentral account. It is safe for concurrent use.
+type Client struct {
+	base    *url.URL
+	token   func(context.Context) (string, error)
+	http    *http.Client
+	timeout time.Duration
+	backoff time.Duration
+	log     *slog.Logger
+	pace    *pacer
+	fits    *fitter
+
+	slots   int // those of the mapping; own slots follow
+	decoder *scim.Decoder
+	encoder *scim.Encoder
+	index   *connectors.Slots
+	rows    atomic.Int64 // how many rows of a list to ask for
+	skew    atomic.Int64 // of the service's clock, as the last answer gave it; nanoseconds
+
+	paths      []scim.Path            // by slot
+	attributes []connectors.Attribute // by slot
+}
+
+// New returns a client. It sends nothing.
+func New(o Options) (*Client, error) {
+	base, err := baseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.Token == nil:
+		return nil, errors.New("no token")
+	case o.Slots == nil:
+		return nil, errors.New("no slots")
+	case o.RateShare < 0 || o.RateShare > 1:
+		return nil, fmt.Errorf("rate share %v: must be above 0 and at most 1", o.RateShare)
+	case o.Concurrency < 0:
+		return nil, fmt.Errorf("concurrency %d: must not be negative", o.Concurrency)
+	}
+	if o.RateShare == 0 {
+		o.RateShare = 1
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 16
+	}
+	if o.Transport == nil {
+		o.Transport = newTransport(o.Concurrency)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute
+	}
+	if o.Backoff == 0 {
+		o.Backoff = time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Client{base: base, token: o.Token, timeout: o.Timeout, backoff: o.Backoff, log: o.Logger,
+		pace: newPacer(o.RateShare), fits: newFitter(o.Slots), slots: o.Slots.Len(),
+		// A redirect could carry the token elsewhere, and SCIM has no use for any.
+		http: &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	c.rows.Store(rowsAsked)
+	if err := c.compile(o.Slots); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// compile prepares the slots. What the client itself needs of an account, mapped or not, gets slots of its own behind
+// those of the mapping: active, which every create sends, and what accounts are found by.
+func (c *Client) compile(slots *connectors.Slots) error {
+	c.index = connectors.NewSlots(slots.Names()...)
+	for _, name := range []string{attrActive, attrUserName, attrWorkMail} {
+		c.index.Add(name)
+	}
+	schema := Schema()
+	for _, name := range c.index.Names() {
+		a, ok := schema.Lookup(name)
+		if !ok || a.Name != name {
+			return fmt.Errorf("slot %s: not an attribute of a %s", name, schema.Name)
+		}
+		p, err := scim.ParsePath(name)
+		if err != nil {
+			return err
+		}
+		c.paths, c.attributes = append(c.paths, p), append(c.attributes, a)
+	}
+	var err error
+	if c.decoder, err = scim.NewDecoder(c.index, schema); err != nil {
+		return err
+	}
+	c.encoder, err = scim.NewEncoder(c.index, schema)
+	return err
+}
+
+func newTransport(concurrency int) http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = 0, concurrency, concurrency
+	return t
+}
+
+func baseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(s))
+	if err != nil {
+		return nil, fmt.Errorf("target URL: %w", err)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	switch {
+	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("target URL %q: must be like https://platform.ringcentral.com/scim/v2", u.Redacted())
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return nil, fmt.Errorf("target URL %q: plain http only on loopback, since the token would be readable", u.Redacted())
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("target URL %q: must have no user, query or fragment", u.Redacted())
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// StaticToken returns the same token for each request.
+func StaticToken(token string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return token, nil }
+}
+
+// Fit says what RingCentral will accept of the wanted values, one for each slot, and adjusts them in place. It does no
+// I/O and knows no account.
+func (c *Client) Fit(values []connectors.Value) connectors.Fitted { return c.fits.fit(values) }
+
+// Reserve waits until RingCentral's limits allow one more write now, and holds its place: who decides afterwards what
+// to write decides as late as can be. Each Create, Update and Delete uses up one place if any is held, else waits for
+// its own.
+func (c *Client) Reserve(ctx context.Context) error {
+	if err := c.pace.reserve(ctx); err != nil {
+		return fmt.Errorf("wait for rate limit: %w", err)
+	}
+	return nil
+}
+
+// Release gives back a place that Reserve held and nobody will use.
+func (c *Client) Release() { c.pace.release() }
+
+// Limits returns RingCentral's rate limits as far as answers have named them, by group.
+func (c *Client) Limits() []Limit { return c.pace.limits() }
+
+// How many rows of a list are asked for. RingCentral documents no maximum (default 100, and others ask for 1,000); a
+// server that refuses so many is asked for the documented default. What comes is what counts.
+const (
+	rowsAsked    = 1000
+	rowsFallback = 100
+)
+
+// List yields every account once, as far as the server lists them, in its order. An error from yield ends the walk and
+// is returned as it is.
+func (c *Client) List(ctx context.Context, yield func(connectors.Resource) error) (connectors.ListSummary, error) {
+	return scim.Walk(ctx, func(ctx context.Context, start int) (scim.Page, error) {
+		return c.page(ctx, "list users", "", start)
+	}, func(r connectors.Resource) error { return yield(c.own(r)) })
+}
+
+// Find returns the accounts whose attribute, a Filterable one of the Schema, equals value ignoring letter case. It
+// compares for itself what comes back: a server that ignores the filter sends everybody.
+func (c *Client) Find(ctx context.Context, attribute, value string) ([]connectors.Resource, error) {
+	op := fmt.Sprintf("find user by %s %q", attribute, value)
+	name, ok := filterNames[attribute]
+	if !ok {
+		return nil, &connectors.Error{Fault: connectors.FaultConfig, Op: op, Attribute: attribute,
+			Detail: "RingCentral searches by " + attrUserName + " and " + attrWorkMail + " only",
+			Remedy: "Match by one of these."}
+	}
+	slot, _ := c.index.Index(attribute)
+	var found []connectors.Resource
+	_, err := scim.Walk(ctx, func(ctx context.Context, start int) (scim.Page, error) {
+		page, err := c.page(ctx, op, scim.Equal(name, value), start)
+		if slices.ContainsFunc(page.Resources, func(r connectors.Resource) bool { return r.ID == "" }) {
+			// It exists and cannot be linked: to go on would be to create it again.
+			return page, protocolError(op, http.StatusOK, "an account came without an id")
+		}
+		return page, err
+	}, func(r connectors.Resource) error {
+		if strings.EqualFold(r.Values[slot].Text(), value) {
+			found = append(found, c.own(r))
+		}
+		return nil
+	})
+	return found, err
+}
+
+func (c *Client) page(ctx context.Context, op, filter string, start int) (scim.Page, error) {
+	for {
+		count := c.rows.Load()
+		query := "startIndex=" + strconv.Itoa(start) + "&count=" + strconv.FormatInt(count, 10)
+		if filter != "" {
+			// %20 and not +, which not every server takes for a blank.
+			query += "&filter=" + strings.ReplaceAll(url.QueryEscape(filter), "+", "%20")
+		}
+		var page scim.Page
+		err := c.read(ctx, call{op: op, method: http.MethodGet, path: "/Users", query: query}, func(body []byte) (err error) {
+			page, err = c.decoder.Page(body)
+			return err
+		})
+		if connectors.FaultOf(err) == connectors.FaultRejected && count > rowsFallback && filter == "" {
+			c.rows.Store(rowsFallback)
+			continue
+		}
+		return page, err
+	}
+}
+
+// Get reads one account. FaultNotFound means that RingCentral says there is none of that id.
+func (c *Client) Get(ctx context.Context, id string) (connectors.Resource, error) {
+	op := "get user " + id
+	path, err := userPath(op, id)
+	if err != nil {
+		return connectors.Resource{}, err
+	}
+	var r connectors.Resource
+	err = c.read(ctx, call{op: op, method: http.MethodGet, path: path, byID: true}, func(body []byte) (err error) {
+		if r, err = c.decoder.Resource(body); err == nil {
+			err = sameID(id, r.ID)
+		}
+		return err
+	})
+	return c.own(r), err
+}
+
+// own takes the client's own slots off a resource.
+func (c *Client) own(r connectors.Resource) connectors.Resource {
+	if len(r.Values) > c.slots {
+		r.Values = r.Values[:c.slots:c.slots]
+	}
+	return r
+}
+
+func sameID(want, got string) error {
+	if got == "" {
+		return errors.New("the answer has no id")
+	}
+	if !strings.EqualFold(want, got) {
+		return fmt.Errorf("the answer is about another account, %s", got)
+	}
+	return nil
+}
+
+// userPath refuses ids that would turn a request for one account into one for all of them.
+func userPath(op, id string) (string, error) {
+	if id == "" || id == "." || id == ".." {
+		return "", &connectors.Error{Fault: connectors.FaultOther, Op: op, Detail: "not the id of an account"}
+	}
+	return "/Users/" + url.PathEscape(id), nil
+}

@@ -1,0 +1,182 @@
+package ringcentral
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"ringsync/connectors"
+)
+
+// fitter says what RingCentral accepts of wanted values. It is compiled once for the slots; -1 is an attribute that is
+// not mapped.
+type fitter struct {
+	userName, mail, active int
+	required               []named
+	limits                 []limited
+	phones                 []named
+	address                []named
+	region, country        int
+}
+
+type named struct {
+	slot int // -1 if not mapped
+	name string
+}
+
+type limited struct {
+	named
+	most     int // characters
+	required bool
+}
+
+// The lengths are those of RingCentral's contact (schema ContactInfo), which its SCIM errors show to be behind the
+// facade.
+var lengths = map[string]int{attrGivenName: 64, attrFamilyName: 64, attrTitle: 64, attrDepartment: 64,
+	attrUserName: 254, attrWorkMail: 254}
+
+func newFitter(slots *connectors.Slots) *fitter {
+	at := func(name string) int {
+		if i, ok := slots.Index(name); ok {
+			return i
+		}
+		return -1
+	}
+	f := &fitter{userName: at(attrUserName), mail: at(attrWorkMail), active: at(attrActive),
+		region: at(attrRegion), country: at(attrCountry)}
+	for _, a := range attributes {
+		n := named{at(a.Name), a.Name}
+		if a.Required {
+			f.required = append(f.required, n)
+		}
+		if n.slot < 0 {
+			continue
+		}
+		if most, ok := lengths[a.Name]; ok {
+			f.limits = append(f.limits, limited{n, most, a.Required})
+		}
+		switch a.Name {
+		case attrMobile, attrWorkPhone, attrOtherPhone:
+			f.phones = append(f.phones, n)
+		case attrStreet, attrLocality, attrRegion, attrPostalCode, attrCountry:
+			f.address = append(f.address, n)
+		}
+	}
+	return f
+}
+
+// fit adjusts values in place. What it drops becomes Absent, so that neither a comparison nor a write sees it; what it
+// keeps stays as the directory writes it. It fills nothing in: a userName is no proof of an e-mail address.
+func (f *fitter) fit(values []connectors.Value) connectors.Fitted {
+	var out connectors.Fitted
+	f.fitRequired(values, &out)
+	f.fitActive(values, &out)
+	for _, l := range f.limits {
+		if s := values[l.slot]; s.Kind() == connectors.String && utf8.RuneCountInString(s.Text()) > l.most {
+			text := fmt.Sprintf("%q has more than the %d characters that RingCentral takes", clip(s.Text()), l.most)
+			if l.required {
+				out.Problems = append(out.Problems, connectors.Note{Attribute: l.name, Text: text})
+			} else {
+				drop(values, l.named, text+": it is left out", &out)
+			}
+		}
+	}
+	for _, p := range f.phones {
+		if s := values[p.slot]; !s.IsEmpty() && !isPhone(s.Text()) {
+			drop(values, p, fmt.Sprintf("phone number %q is not in the international form (+, country code, number): "+
+				"it is left out", clip(s.Text())), &out)
+		}
+	}
+	f.fitAddress(values, &out)
+	return out
+}
+
+func (f *fitter) fitRequired(values []connectors.Value, out *connectors.Fitted) {
+	for _, r := range f.required {
+		if r.slot < 0 || strings.TrimSpace(textOf(values, r.slot)) == "" {
+			out.Problems = append(out.Problems, connectors.Note{Attribute: r.name,
+				Text: r.name + " has no value, and RingCentral requires one"})
+		}
+	}
+	name, mail := textOf(values, f.userName), textOf(values, f.mail)
+	if name != "" && mail != "" && !strings.EqualFold(name, mail) {
+		out.Problems = append(out.Problems, connectors.Note{Attribute: attrUserName,
+			Text: fmt.Sprintf("userName %q is not the work e-mail address %q, and RingCentral requires the two to be the same",
+				clip(name), clip(mail))})
+	}
+}
+
+// fitActive keeps everything but true and false away from active: RingCentral takes a cleared active for false, which
+// would disable the person.
+func (f *fitter) fitActive(values []connectors.Value, out *connectors.Fitted) {
+	if f.active < 0 || values[f.active].Kind() == connectors.Absent {
+		return
+	}
+	v := values[f.active]
+	if _, ok := v.AsBool(); ok {
+		return
+	}
+	if v.IsEmpty() {
+		drop(values, named{f.active, attrActive}, "active cannot be cleared: it is left out", out)
+		return
+	}
+	values[f.active] = connectors.Value{}
+	out.Problems = append(out.Problems, connectors.Note{Attribute: attrActive,
+		Text: fmt.Sprintf("active is %q, neither true nor false", clip(v.Text()))})
+}
+
+// fitAddress drops the whole address if its state would make RingCentral refuse the whole person.
+func (f *fitter) fitAddress(values []connectors.Value, out *connectors.Fitted) {
+	place := countryOf(textOf(values, f.country))
+	region := textOf(values, f.region)
+	if place.accepts(region) {
+		return
+	}
+	text := fmt.Sprintf("state %q is not one RingCentral knows for %s: the address is left out", clip(region), countryNames[place])
+	if region == "" {
+		text = fmt.Sprintf("there is no state, which RingCentral requires for %s: the address is left out", countryNames[place])
+	}
+	out.Warnings = append(out.Warnings, connectors.Note{Attribute: attrRegion, Text: text})
+	for _, part := range f.address {
+		values[part.slot] = connectors.Value{}
+	}
+}
+
+func drop(values []connectors.Value, a named, text string, out *connectors.Fitted) {
+	values[a.slot] = connectors.Value{}
+	out.Warnings = append(out.Warnings, connectors.Note{Attribute: a.name, Text: text})
+}
+
+func textOf(values []connectors.Value, slot int) string {
+	if slot < 0 {
+		return ""
+	}
+	return values[slot].Text()
+}
+
+// isPhone reports whether s is an E.164 number, ^\+[1-9]\d{1,14}$, once what people write between digits is gone.
+// Whether a number is in use is not asked: RingCentral does not ask either.
+func isPhone(s string) bool {
+	digits, plus := 0, false
+	for i := range len(s) {
+		switch b := s[i]; {
+		case strings.IndexByte(" .-/()[]", b) >= 0:
+		case b == '+' && !plus && digits == 0:
+			plus = true
+		case '0' <= b && b <= '9' && plus && (digits > 0 || b != '0'):
+			digits++
+		default:
+			return false
+		}
+	}
+	return digits >= 2 && digits <= 15
+}
+
+// clip keeps a message readable whatever the directory holds.
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

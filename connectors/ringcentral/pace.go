@@ -1,0 +1,370 @@
+package ringcentral
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// RingCentral counts requests for each user and application in groups, over a sliding window, and names the group and
+// its state in the answer's headers. Whoever sends during the penalty that follows a 429 starts it anew. The pacer
+// therefore
+//
+//   - sends the first request of a lane alone, and learns from its answer which group that is and what is left;
+//   - then lets requests go at once, up to the share of the limit that is ours, and never spaces them out: a request
+//     counts from its answer (by when the server has counted it) until the window has passed;
+//   - counts as other people's whatever the server says is used and our own requests do not explain. What these used
+//     comes back a window later; Remaining: 0 that is not ours thus waits the whole window;
+//   - stops the whole group on a 429, those who wait already included, and afterwards sends one request alone again.
+//     A 429 without the headers belongs to a limit of the account or the address: it stops everything.
+//
+// A server that names no limits is not slowed. RingCentral's documented defaults are not assumed for it: they differ by
+// application, and a 429 tells what a guess cannot.
+
+// lane is a kind of request. Which group a kind belongs to is RingCentral's to say and has changed over the years.
+type lane uint8
+
+const (
+	reads lane = iota
+	writes
+	lanes
+)
+
+const (
+	// slack keeps a request from reaching the server in the very instant in which the window or a penalty ends.
+	slack = 50 * time.Millisecond
+	// rounding is what a whole-second Retry-After may have lost.
+	rounding = time.Second
+	// leastPenalty is how long to wait after a 429 that does not say.
+	leastPenalty  = 30 * time.Second
+	longestWait   = 24 * time.Hour // bounds what headers can ask for
+	defaultWindow = time.Minute
+)
+
+// Limit is one of RingCentral's limits as the last answer of its group gave it.
+type Limit struct {
+	Group     string // light, medium, heavy
+	Requests  int    // in a window
+	Remaining int
+	Window    time.Duration
+}
+
+type pacer struct {
+	share float64
+
+	mu      sync.Mutex
+	lanes   [lanes]*group
+	named   map[string]*group
+	stopped time.Time // for every group: the penalty of a limit without a group
+	waiting int
+	changed chan struct{} // closed when those who wait should look again
+
+	// Places of the write lane that are promised but not yet used; of these, reserved have nobody using them.
+	promised, reserved int
+}
+
+// group is one of RingCentral's buckets, or a lane's own as long as it has no name. Requests 0 means that no limit is known.
+type group struct {
+	Limit
+	learning bool // one request at a time
+	flying   int  // sent, not answered
+	answered []time.Time
+	foreign  []time.Time // requests that are not ours; both hold when each stops counting, in order
+	stopped  time.Time
+}
+
+func newPacer(share float64) *pacer {
+	p := &pacer{share: share, named: map[string]*group{}, changed: make(chan struct{})}
+	for i := range p.lanes {
+		p.lanes[i] = &group{learning: true}
+	}
+	return p
+}
+
+// reserve waits until a write may be sent and holds its place.
+func (p *pacer) reserve(ctx context.Context) error {
+	return p.await(ctx, writes, func(g *group) bool {
+		if !p.free(g, p.promised) {
+			return false
+		}
+		p.promised++
+		p.reserved++
+		return true
+	})
+}
+
+// release gives a reserved place back, if there is one.
+func (p *pacer) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reserved > 0 {
+		p.reserved--
+		p.promised--
+		p.wake()
+	}
+}
+
+// begin waits until a request may be sent and returns the group that counts it. A write uses up a reserved place. The
+// place is no licence to send: a penalty may have begun since.
+func (p *pacer) begin(ctx context.Context, l lane) (*group, error) {
+	if l == writes {
+		p.mu.Lock()
+		if p.reserved > 0 {
+			p.reserved--
+		} else {
+			p.promised++
+		}
+		p.mu.Unlock()
+	}
+	var counted *group
+	err := p.await(ctx, l, func(g *group) bool {
+		if !p.free(g, 0) {
+			return false
+		}
+		g.flying++
+		counted = g
+		return true
+	})
+	if l == writes {
+		p.mu.Lock()
+		p.promised--
+		p.wake()
+		p.mu.Unlock()
+	}
+	return counted, err
+}
+
+// free reports whether the group admits one more request beside so many that are promised.
+func (p *pacer) free(g *group, promised int) bool {
+	now := time.Now()
+	if now.Before(p.stopped) || now.Before(g.stopped) {
+		return false
+	}
+	if g.learning {
+		return g.flying+promised == 0
+	}
+	if g.Requests == 0 {
+		return true
+	}
+	g.expire(now)
+	own := g.flying + promised + len(g.answered)
+	return own < max(1, int(float64(g.Requests)*p.share+1e-9)) && own+len(g.foreign) < g.Requests
+}
+
+// await calls take, with the lock held, each time it may succeed, until it does.
+func (p *pacer) await(ctx context.Context, l lane, take func(*group) bool) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		if take(p.lanes[l]) {
+			p.mu.Unlock()
+			return nil
+		}
+		changed, at := p.changed, p.next(p.lanes[l])
+		p.waiting++
+		p.mu.Unlock()
+		sleep(ctx, at, changed)
+		p.mu.Lock()
+		p.waiting--
+		p.mu.Unlock()
+	}
+}
+
+// sleep returns at that time (never, if it is zero), when changed is closed, or when the context ends.
+func sleep(ctx context.Context, at time.Time, changed <-chan struct{}) {
+	var alarm <-chan time.Time
+	if !at.IsZero() {
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		alarm = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-alarm:
+	}
+}
+
+// next is when time alone may admit a request, zero if only an event can.
+func (p *pacer) next(g *group) time.Time {
+	now := time.Now()
+	at := p.stopped
+	if g.stopped.After(at) {
+		at = g.stopped
+	}
+	if at.After(now) {
+		return at
+	}
+	at = time.Time{}
+	if g.learning { // only an answer helps
+		return at
+	}
+	for _, q := range [][]time.Time{g.answered, g.foreign} {
+		if len(q) > 0 && (at.IsZero() || q[0].Before(at)) {
+			at = q[0]
+		}
+	}
+	return at
+}
+
+// wake lets everybody who waits look again.
+func (p *pacer) wake() {
+	if p.waiting == 0 {
+		return
+	}
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// lost ends a request that got no answer. The server may have counted it.
+func (p *pacer) lost(g *group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g.flying--
+	g.count(time.Now())
+	p.wake()
+}
+
+// answer ends a request and learns from its answer. For a 429 it stops the group, or all of them, and returns how long.
+func (p *pacer) answer(l lane, g *group, status int, h http.Header) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.wake()
+	now := time.Now()
+	g.flying--
+	limit, said := parseLimit(h)
+	if said {
+		g = p.bind(l, g, limit)
+	}
+	g.count(now)
+	if said {
+		g.notice(now, g.learning && g.flying == 0)
+	}
+	if status != http.StatusTooManyRequests {
+		if said || status/100 == 2 {
+			g.learning = false
+		}
+		return 0
+	}
+	wait := retryAfter(h, now)
+	if wait == 0 {
+		wait = max(leastPenalty, g.Window)
+	}
+	wait += rounding
+	if said {
+		g.stop(now.Add(wait))
+		return wait
+	}
+	p.stopped = later(p.stopped, now.Add(wait))
+	for _, other := range p.lanes {
+		other.learning = true
+	}
+	return wait
+}
+
+// bind finds the group that an answer names and notes what it says. A lane's requests go to it from now on.
+func (p *pacer) bind(l lane, g *group, limit Limit) *group {
+	if limit.Group == "" { // a limit without a name is taken to be the lane's own
+		limit.Group = g.Group
+		g.Limit = limit
+		return g
+	}
+	if named, ok := p.named[limit.Group]; ok {
+		g = named
+	} else {
+		if g.Group != "" {
+			g = &group{}
+		}
+		p.named[limit.Group] = g
+	}
+	g.Limit = limit
+	p.lanes[l] = g
+	return g
+}
+
+// notice takes what the server counts and we cannot explain for somebody else's. Answers overtake one another, so only
+// one that was alone can also say that others have used less than was thought.
+func (g *group) notice(now time.Time, alone bool) {
+	unexplained := g.Requests - g.Remaining - g.flying - len(g.answered) - len(g.foreign)
+	for range unexplained {
+		g.foreign = append(g.foreign, now.Add(g.Window+slack))
+	}
+	if alone && unexplained < 0 {
+		g.foreign = g.foreign[min(-unexplained, len(g.foreign)):]
+	}
+}
+
+func (g *group) count(now time.Time) {
+	if g.Requests > 0 {
+		g.expire(now)
+		g.answered = append(g.answered, now.Add(g.Window+slack))
+	}
+}
+
+func (g *group) expire(now time.Time) {
+	for _, q := range []*[]time.Time{&g.answered, &g.foreign} {
+		n := 0
+		for n < len(*q) && !now.Before((*q)[n]) {
+			n++
+		}
+		*q = slices.Delete(*q, 0, n)
+	}
+}
+
+func (g *group) stop(until time.Time) {
+	g.stopped = later(g.stopped, until)
+	g.learning = true
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// limits returns what is known of each group.
+func (p *pacer) limits() []Limit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var known []Limit
+	for _, name := range slices.Sorted(maps.Keys(p.named)) {
+		known = append(known, p.named[name].Limit)
+	}
+	return known
+}
+
+// parseLimit reads the X-Rate-Limit headers; ok is false if they give no limit.
+func parseLimit(h http.Header) (l Limit, ok bool) {
+	n, err := strconv.Atoi(strings.TrimSpace(h.Get("X-Rate-Limit-Limit")))
+	if err != nil || n <= 0 {
+		return Limit{}, false
+	}
+	l = Limit{Group: strings.ToLower(strings.TrimSpace(h.Get("X-Rate-Limit-Group"))), Requests: n, Remaining: n, Window: defaultWindow}
+	if r, err := strconv.Atoi(strings.TrimSpace(h.Get("X-Rate-Limit-Remaining"))); err == nil {
+		l.Remaining = max(0, min(r, n))
+	}
+	if s, err := strconv.Atoi(strings.TrimSpace(h.Get("X-Rate-Limit-Window"))); err == nil && s > 0 {
+		l.Window = min(time.Duration(min(s, int(longestWait/time.Second)))*time.Second, longestWait)
+	}
+	return l, true
+}
+
+// retryAfter reads Retry-After (RFC 9110, section 10.2.3): seconds, fractions too, or an HTTP date. 0 if not given.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	said := strings.TrimSpace(h.Get("Retry-After"))
+	if s, err := strconv.ParseFloat(said, 64); err == nil && s >= 0 {
+		return time.Duration(min(s, longestWait.Seconds()) * float64(time.Second))
+	}
+	if at, err := http.ParseTime(said); err == nil {
+		return max(0, min(at.Sub(now), longestWait))
+	}
+	return 0
+}

@@ -1,0 +1,234 @@
+package ringcentral
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/connectors/scim"
+)
+
+const (
+	readRetries = 3        // repeats of a failed read
+	mostBody    = 32 << 20 // a thousand listed accounts are about a megabyte
+	mostError   = 64 << 10 // of an error body
+	// longestRetryAfter is how long a read waits in place when the service asks for it; beyond, the caller decides.
+	longestRetryAfter = time.Minute
+)
+
+// call is one request.
+type call struct {
+	op     string // the bare action with its object
+	method string
+	path   string // below the base URL, escaped
+	query  string
+	body   []byte
+	byID   bool // the path names one account
+}
+
+func (r call) lane() lane {
+	if r.method == http.MethodGet {
+		return reads
+	}
+	return writes
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	// stopped is how long the rate limit's penalty lasts, after a 429.
+	stopped time.Duration
+}
+
+// errTimeout is not context.DeadlineExceeded: that one request took too long does not mean that the caller's time is up.
+var errTimeout = errors.New("no answer in time")
+
+// send waits for its turn, sends the request once and reads the answer. An error is a *connectors.Error that says
+// whether anything can have happened.
+func (c *Client) send(ctx context.Context, r call) (*answer, error) {
+	group, err := c.pace.begin(ctx, r.lane())
+	if err != nil {
+		return nil, &connectors.Error{Fault: connectors.FaultTransient, Op: r.op, Detail: "not sent", Err: err}
+	}
+	counted := false
+	defer func() {
+		if !counted {
+			c.pace.lost(group)
+		}
+	}()
+	token, err := c.token(ctx)
+	if err != nil {
+		if e, ok := errors.AsType[*connectors.Error](err); ok {
+			return nil, e
+		}
+		return nil, &connectors.Error{Fault: connectors.FaultCredentials, Op: r.op, Detail: "no access token", Err: err}
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return nil, &connectors.Error{Fault: connectors.FaultCredentials, Op: r.op, Detail: "the access token is empty", Remedy: remedyToken}
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
+	defer cancel()
+	req, err := c.request(bounded, r, token)
+	if err != nil {
+		return nil, &connectors.Error{Fault: connectors.FaultOther, Op: r.op, Err: err}
+	}
+	began := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		err = cause(bounded, err)
+		c.log.DebugContext(ctx, "request failed", "op", r.op, "method", r.method, "after", time.Since(began), "error", err)
+		return nil, unanswered(r, err)
+	}
+	defer resp.Body.Close()
+	a := &answer{status: resp.StatusCode, header: resp.Header}
+	a.stopped = c.pace.answer(r.lane(), group, a.status, a.header)
+	counted = true
+	if date, err := http.ParseTime(a.header.Get("Date")); err == nil {
+		c.skew.Store(int64(time.Until(date).Round(time.Second)))
+	}
+	a.body, err = readBody(resp)
+	c.log.DebugContext(ctx, "request", "op", r.op, "method", r.method, "status", a.status, "after", time.Since(began))
+	if a.stopped > 0 {
+		c.log.WarnContext(ctx, "rate limit reached", "op", r.op, "group", a.header.Get("X-Rate-Limit-Group"), "wait", a.stopped)
+	}
+	if a.status/100 != 2 {
+		return nil, failure(r, a, token) // whatever of its body arrived
+	}
+	if err != nil {
+		return nil, unanswered(r, fmt.Errorf("the answer broke off: %w", cause(bounded, err)))
+	}
+	return a, nil
+}
+
+func (c *Client) request(ctx context.Context, r call, token string) (*http.Request, error) {
+	target := c.base.String() + r.path
+	if r.query != "" {
+		target += "?" + r.query
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	if r.body != nil {
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
+		req.Header.Set("Content-Type", "application/scim+json")
+	}
+	req.Header.Set("Accept", "application/scim+json, application/json")
+	req.Header.Set("User-Agent", "ringsync")
+	req.Header.Set("Authorization", "Bearer "+token)
+	return req, nil
+}
+
+func readBody(resp *http.Response) ([]byte, error) {
+	most := int64(mostBody)
+	if resp.StatusCode/100 != 2 {
+		most = mostError
+	}
+	var b bytes.Buffer
+	if 0 < resp.ContentLength && resp.ContentLength <= most {
+		b.Grow(int(resp.ContentLength) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(io.LimitReader(resp.Body, most+1))
+	if err == nil && int64(b.Len()) > most {
+		err = fmt.Errorf("longer than %d bytes", most)
+	}
+	return b.Bytes(), err
+}
+
+// read sends a read, hands the body of a success to accept, and repeats what a repeat may mend: no answer, a broken
+// one, 5xx, and 429, for which the pacer knows how long to wait.
+func (c *Client) read(ctx context.Context, r call, accept func(body []byte) error) error {
+	pause := c.backoff
+	for attempt := 0; ; attempt++ {
+		a, err := c.send(ctx, r)
+		if err == nil {
+			if err = accept(a.body); err == nil {
+				return nil
+			}
+			err = notSCIM(r, a, err)
+		}
+		e, ok := errors.AsType[*connectors.Error](err)
+		if !ok || attempt == readRetries || ctx.Err() != nil || !repeatable(e) {
+			return err
+		}
+		wait := pause/2 + rand.N(pause/2+1) // jitter, so that many do not return at once
+		pause *= 2
+		switch {
+		case e.Status == http.StatusTooManyRequests:
+			wait = 0
+		case e.RetryAfter > 0:
+			wait = e.RetryAfter
+		}
+		if wait > 0 {
+			sleep(ctx, time.Now().Add(wait), nil)
+		}
+	}
+}
+
+func repeatable(e *connectors.Error) bool {
+	return e.Fault == connectors.FaultTransient && (e.Status == http.StatusTooManyRequests || e.RetryAfter <= longestRetryAfter)
+}
+
+// unanswered sorts a request that got no whole answer.
+func unanswered(r call, err error) *connectors.Error {
+	e := &connectors.Error{Fault: connectors.FaultTransient, Op: r.op, Err: err}
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+		e.Remedy = "Check the target URL and the network."
+		return e // nothing was sent
+	}
+	if r.method == http.MethodPost {
+		e.Fault = connectors.FaultUnsettled
+	}
+	if errors.Is(err, errTimeout) {
+		e.Code = "Timeout"
+	}
+	return e
+}
+
+// cause takes off what net/http puts around an error: the URL, which holds what was searched for. A request that was
+// given too little time says so.
+func cause(ctx context.Context, err error) error {
+	if context.Cause(ctx) == errTimeout {
+		return errTimeout
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// notSCIM is a success whose body is not what it should be. Broken JSON may mend; a whole document that is something
+// else, and the HTML of a proxy or a login page, do not.
+func notSCIM(r call, a *answer, err error) *connectors.Error {
+	e := &connectors.Error{Fault: connectors.FaultProtocol, Op: r.op, Status: a.status, Code: incompatible,
+		Err: err, Remedy: remedyURL}
+	switch looks := looksJSON(a.body); {
+	case looks && !json.Valid(a.body):
+		e.Fault = connectors.FaultTransient
+		if r.method == http.MethodPost {
+			e.Fault = connectors.FaultUnsettled
+		}
+	case !looks:
+		e.Detail = "not SCIM: " + cmp.Or(scim.ParseError(a.body).Detail, "an empty answer")
+	}
+	return e
+}
+
+func looksJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
+}

@@ -1,0 +1,48 @@
+package mapping
+
+import (
+	"strings"
+
+	"ringsync/connectors"
+)
+
+// sourceAttributes offers to expressions and filters what the source has and what the engine computes, and gives each
+// attribute that is named its slot.
+type sourceAttributes struct {
+	schema *connectors.Schema
+	slots  *connectors.Slots
+}
+
+// computed are the attributes that every source has, because the engine supplies them.
+var computed = []connectors.Attribute{
+	{Name: connectors.AttrIsSoftDeleted, Type: connectors.TypeBoolean, ReadOnly: true},
+	{Name: connectors.AttrAppRoleAssignments, Type: connectors.TypeComplex, MultiValued: true, ReadOnly: true},
+}
+
+func (s sourceAttributes) Attribute(name string) (int, connectors.Attribute, bool) {
+	a, ok := s.find(name)
+	if !ok {
+		return 0, a, false
+	}
+	return s.slots.Add(a.Name), a, true
+}
+
+func (s sourceAttributes) find(name string) (connectors.Attribute, bool) {
+	for _, a := range computed {
+		if strings.EqualFold(a.Name, name) {
+			return a, true
+		}
+	}
+	return s.schema.Lookup(name)
+}
+
+func (s sourceAttributes) Nearest(name string) string {
+	var names []string
+	for _, a := range computed {
+		names = append(names, a.Name)
+	}
+	for _, a := range s.schema.Attributes() {
+		names = append(names, a.Name)
+	}
+	return connectors.Nearest(name, names)
+}
