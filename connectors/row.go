@@ -111,6 +111,9 @@ type App struct {
 	DisplayName string
 	TenantID    string // appOwnerOrganizationId is not it: this is the tenant that was read
 	Roles       []AppRole
+	// DefaultAccess: by the rule, assignments with the Default Access role count (the application declares no role that
+	// users can be given), whatever the configuration says.
+	DefaultAccess bool
 }
 
 // DefaultAccessRole is the appRoleId of an assignment without a specific role (Graph resource appRoleAssignment).

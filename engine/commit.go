@@ -37,7 +37,7 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 			}
 			if c.Status == plan.StatusDone {
 				summary.Count(c)
-				if c.Action != plan.None && x.details {
+				if c.Action != plan.None && len(x.changes)+len(changes) < x.keep {
 					changes = append(changes, c)
 				}
 			}

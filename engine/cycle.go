@@ -14,26 +14,26 @@ import (
 )
 
 // Sync is one full cycle: it reads the whole source and the target's list, decides, and exports until nothing is due.
-// It returns what it did even when it ends early; the error then says why. Details asks for every change in the
-// report, which costs memory for each; without it only those changes are in it that are not done.
-func (j *Job) Sync(ctx context.Context, target Target, details bool) (*plan.Report, error) {
+// It returns what it did even when it ends early; the error then says why. Changes that are done cost memory each, so
+// the report has at most keep of them; it has all that are not done.
+func (j *Job) Sync(ctx context.Context, target Target, keep int) (*plan.Report, error) {
 	defer j.phase(PhaseIdle)
 	cycle, err := j.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	report := j.report(cycle)
-	x := &exporter{target: target, cycle: cycle, details: details}
+	x := &exporter{target: target, cycle: cycle, keep: keep}
+	// What was done is reported and recorded also when the run is told to stop.
+	after := context.WithoutCancel(ctx)
 	err = j.read(ctx, target, x, report)
 	if err == nil {
 		j.phase(PhaseExport)
 		err = j.export(ctx, x)
-	}
-	report.Summary, report.Changes = x.summary, x.changes
-	// What was done is reported and recorded also when the run was told to stop.
-	after := context.WithoutCancel(ctx)
-	if remainErr := j.remaining(after, report, x); err == nil {
-		err = remainErr
+		report.Summary, report.Changes = x.summary, x.changes
+		if remainErr := j.remaining(after, report, x); err == nil {
+			err = remainErr
+		}
 	}
 	report.Sort()
 	if endErr := j.end(after, cycle, report, err); err == nil {
@@ -51,7 +51,7 @@ func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, erro
 		return nil, err
 	}
 	report := j.report(cycle)
-	x := &exporter{cycle: cycle, details: true}
+	x := &exporter{cycle: cycle}
 	if err := j.read(ctx, target, x, report); err != nil {
 		return report, err
 	}
@@ -96,6 +96,9 @@ func (j *Job) read(ctx context.Context, target TargetReader, x *exporter, report
 		return err
 	}
 	r.ctx = ctx
+	if err := j.defaultAccess(ctx, r); err != nil {
+		return err
+	}
 	x.listing.first = counts.People == 0
 	report.Strangers = x.listing.strangers
 	if !x.listing.summary.Whole() {
@@ -115,6 +118,38 @@ func (j *Job) read(ctx context.Context, target TargetReader, x *exporter, report
 		return err
 	}
 	return j.remember(ctx, r, x.cycle)
+}
+
+// DefaultAccess returns what the rule for the Default Access role came to in the first cycle: include or exclude, ""
+// before that. The rule turns on the application's roles, so without this an administrator who adds a first role would
+// put everybody out of scope who was assigned without one.
+func DefaultAccess(ctx context.Context, store *state.Store) (resolved string, err error) {
+	err = store.View(ctx, func(v *state.View) error {
+		_, err := v.Get(metaDefaultAccess, &resolved)
+		return err
+	})
+	return resolved, err
+}
+
+// defaultAccess keeps what the rule first came to, and tells when it would come to something else now.
+func (j *Job) defaultAccess(ctx context.Context, r *reading) error {
+	now := "exclude"
+	if r.app.DefaultAccess {
+		now = "include"
+	}
+	if !j.AutoDefaultAccess {
+		return nil
+	}
+	before, err := DefaultAccess(ctx, j.store)
+	switch {
+	case err != nil:
+		return err
+	case before == "":
+		return j.store.Update(ctx, func(tx *state.Tx) error { return tx.Set(metaDefaultAccess, now) })
+	case before != now:
+		r.warnings = append(r.warnings, fmt.Sprintf("the application's roles have changed: default_access: auto was %s in the first cycle and would be %s now; it stays %s until source.default_access says otherwise", before, now, before))
+	}
+	return nil
 }
 
 // release makes the escrows due whose cycle has come.

@@ -72,6 +72,7 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 		row, drifted := l.drift[p.ID]
 		rule := ruling{scope: p.Scope, reason: p.Reason, row: row, shown: drifted, listed: l.linked[p.TargetID]}
 		switch {
+		case seen && s.scope == state.ScopeUnknown: // in doubt: as they were
 		case seen && (j.ScopeAll || r.graph.assigned(p.ID)):
 			rule.scope, rule.reason = s.scope, s.why
 		case r.removed[p.ID] == connectors.SoftDeleted:

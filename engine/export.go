@@ -29,13 +29,14 @@ type exporter struct {
 	listing *listing
 	cycle   state.Cycle
 	notes   map[string][]string
-	details bool
+	keep    int // changes that are done and stay in the report
 
 	results chan outcome
 	changed chan struct{} // something happened that the dispatcher may be waiting for
 
 	mu       sync.Mutex
 	inFlight map[string]state.Class
+	fetched  []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
 	tries    map[string]int       // tries in place, by person
 	later    map[string]time.Time // when the next try in place is due
 	// exhausted: the target said that no licence is free; no further create is tried in this run. cautious: it said so
@@ -164,6 +165,9 @@ const (
 	ready
 )
 
+// prefetch is how many keys one look into the outbox brings.
+const prefetch = 64
+
 // next returns the most urgent person who is due and not in flight; take marks them as in flight.
 func (x *exporter) next(ctx context.Context, take bool) (id string, found readiness, wait time.Time, err error) {
 	x.mu.Lock()
@@ -174,29 +178,24 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	if err := ctx.Err(); err != nil {
 		return "", drained, wait, err
 	}
-	now := x.job.Now()
-	err = x.job.store.View(ctx, func(v *state.View) error {
-		for _, class := range []state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
-			if class == state.ClassCreate && !x.mayCreate() {
-				continue
-			}
-			for e := range v.Due(class, now) {
-				if _, busy := x.inFlight[e.ID]; !busy {
-					id = e.ID
-					if take {
-						x.inFlight[id] = class
-						delete(x.later, id)
-					}
-					return nil
+	for range 2 { // what was fetched before may be stale through and through
+		for len(x.fetched) > 0 {
+			e := x.fetched[0]
+			if _, busy := x.inFlight[e.ID]; !busy && (e.Class != state.ClassCreate || x.mayCreate()) {
+				if take {
+					x.fetched = x.fetched[1:]
+					x.inFlight[e.ID] = e.Class
+					delete(x.later, e.ID)
 				}
+				return e.ID, ready, wait, nil
 			}
+			x.fetched = x.fetched[1:]
 		}
-		return nil
-	})
-	switch {
-	case err != nil || id != "":
-		return id, ready, wait, err
-	case len(x.inFlight) == 0 && len(x.later) == 0:
+		if err := x.fetch(ctx); err != nil {
+			return "", drained, wait, err
+		}
+	}
+	if len(x.inFlight) == 0 && len(x.later) == 0 {
 		return "", drained, wait, nil
 	}
 	for _, due := range x.later {
@@ -205,6 +204,28 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 		}
 	}
 	return "", nothingYet, wait, nil
+}
+
+// fetch looks into the outbox for the next keys, most urgent first.
+func (x *exporter) fetch(ctx context.Context) error {
+	x.fetched = x.fetched[:0]
+	now := x.job.Now()
+	return x.job.store.View(ctx, func(v *state.View) error {
+		for _, class := range []state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
+			if class == state.ClassCreate && !x.mayCreate() {
+				continue
+			}
+			for e := range v.Due(class, now) {
+				if _, busy := x.inFlight[e.ID]; busy {
+					continue
+				}
+				if x.fetched = append(x.fetched, e); len(x.fetched) == prefetch {
+					return nil
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // mayCreate reports whether a create may be sent as far as licences go.
@@ -327,6 +348,9 @@ func (x *exporter) commitAll(ctx context.Context) error {
 		x.mu.Lock()
 		for _, o := range group {
 			delete(x.inFlight, o.id)
+			if o.err != nil || o.late {
+				x.fetched = nil // they may be in the outbox again, under another class
+			}
 		}
 		x.mu.Unlock()
 		x.signal()

@@ -62,8 +62,9 @@ func (g Guard) judge(v *state.View, adding int, now time.Time) (verdict, error) 
 
 // Names of the small records that the engine keeps in the state.
 const (
-	metaHeldLists = "held-lists" // number of the last held list
-	metaCapacity  = "capacity"   // since when no licence was free
+	metaHeldLists     = "held-lists"     // number of the last held list
+	metaCapacity      = "capacity"       // since when no licence was free
+	metaDefaultAccess = "default-access" // what the rule for the Default Access role came to
 )
 
 // hold puts the list number down as used.

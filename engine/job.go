@@ -18,8 +18,10 @@ type Options struct {
 	Slots    *connectors.Slots // source slots, as the source fills them
 	Mapping  *mapping.Mapping
 	ScopeAll bool // everybody in the tenant, not only those assigned
-	Policy   plan.Policy
-	Guard    Guard
+	// AutoDefaultAccess: the source's rule decides whether Default Access counts; see DefaultAccess.
+	AutoDefaultAccess bool
+	Policy            plan.Policy
+	Guard             Guard
 	// Concurrency is the number of people in flight at the target at most.
 	Concurrency int
 	// RetryBase is the wait before the first retry in place; it doubles each time. 0 means 2 s.
@@ -59,11 +61,11 @@ func New(store *state.Store, source Source, o Options) *Job {
 	return j
 }
 
-// Matching returns the names of the matching attributes, in their order.
-func (j *Job) Matching() []string {
+// MatchingNames returns the target attributes by which m matches people, in their order.
+func MatchingNames(m *mapping.Mapping) []string {
 	var names []string
-	for _, slot := range j.Policy.Matching {
-		names = append(names, j.target.Names()[slot])
+	for _, slot := range m.Matching() {
+		names = append(names, m.Target().Names()[slot])
 	}
 	return names
 }

@@ -36,7 +36,7 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 		out.linked = p.TargetID != ""
 	}
 	out.decision = j.Policy.Decide(p)
-	if out.decision.Action == plan.None || p.Scope != state.InScope {
+	if out.decision.Action == plan.None || out.decision.Action == plan.Create || p.Scope != state.InScope {
 		return out
 	}
 	out.err = j.store.View(ctx, func(v *state.View) error { return j.yield(v, &out) })
@@ -68,7 +68,7 @@ func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *stat
 // attribute and, since RingCentral wants both alike, every attribute with the same value. The rest goes out.
 func (j *Job) yield(v *state.View, out *prepared) error {
 	changes := slices.ContainsFunc(out.decision.Differences, func(d plan.Difference) bool { return slices.Contains(j.Policy.Matching, d.Slot) })
-	if out.decision.Action == plan.Create || !changes {
+	if !changes {
 		return nil
 	}
 	rival, attribute, value, err := j.rivals(v, out.person)

@@ -42,7 +42,8 @@ type reading struct {
 	warnings []string
 }
 
-// seen is what a row says of its person's scope apart from assignment. Scope is InScope, OutOfScope or Disabled.
+// seen is what a row says of its person's scope apart from assignment. Scope is InScope, OutOfScope or Disabled, or
+// ScopeUnknown if no filter could decide.
 type seen struct {
 	scope state.Scope
 	why   string
@@ -214,7 +215,11 @@ func (r *reading) scope(row connectors.Row, p *state.Person) seen {
 	if slot, ok := r.job.Slots.Index(connectors.AttrIsSoftDeleted); ok {
 		row.Values[slot] = connectors.BoolValue(false)
 	}
-	if d := r.job.Mapping.Filter().Decide(row.Values); !d.Pass {
+	switch d := r.job.Mapping.Filter().Decide(row.Values); {
+	case d.Err != nil: // a pattern ran out of time: that says nothing about the person
+		r.warnings = append(r.warnings, fmt.Sprintf("%s is left as they are: %v", row.Name(), d.Err))
+		return seen{scope: state.ScopeUnknown, why: d.Err.Error()}
+	case !d.Pass:
 		return seen{scope: state.OutOfScope, why: d.Why()}
 	}
 	return seen{scope: state.InScope}
@@ -258,7 +263,7 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen) (changed bo
 		}
 	}
 	if !linked && s.unfit == "" && !r.matchable(values) {
-		s.unfit = fmt.Sprintf("no value for any matching attribute (%v)", j.Matching())
+		s.unfit = fmt.Sprintf("no value for any matching attribute (%v)", MatchingNames(j.Mapping))
 	}
 	if len(notes) > 0 {
 		r.notes[p.ID] = notes

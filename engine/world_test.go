@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -142,7 +143,7 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 		},
 	})
 	w.must(store.Bind(w.t.Context(), state.Identity{Tenant: w.dir.Tenant(), App: w.dir.AppID(), Target: "http://127.0.0.1:1/scim/v2"},
-		m.Target().Names(), job.Matching()))
+		m.Target().Names(), engine.MatchingNames(m)))
 	return job, target
 }
 
@@ -153,7 +154,7 @@ func (w *world) trySync(ctx context.Context) (*plan.Report, error) {
 	w.must(err)
 	defer func() { w.must(db.Close()) }()
 	job, target := w.job(db)
-	return job.Sync(ctx, target, true)
+	return job.Sync(ctx, target, math.MaxInt)
 }
 
 func (w *world) sync() *plan.Report {

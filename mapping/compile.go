@@ -225,7 +225,7 @@ func (c *compiler) order(rules []Rule) {
 		}
 	}
 	if len(first) == 0 {
-		c.errs = append(c.errs, &Error{Index: -1, Clause: -1, Field: "match",
+		c.errs = append(c.errs, &Error{Index: -1, Clause: -1,
 			Err: errors.New("no attribute mapping has match: 1, so accounts could not be found again")})
 	}
 	slices.SortFunc(matches, func(a, b match) int { return cmp.Compare(a.order, b.order) })

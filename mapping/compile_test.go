@@ -69,7 +69,7 @@ func TestExpressionErrorDrawsACaret(t *testing.T) {
 func TestSomethingMatches(t *testing.T) {
 	_, err := Compile([]Rule{{Target: "userName", Source: "mail"}}, nil, directory, service, connectors.NewSlots())
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Index != -1 || e.Field != "match" || e.Error() != "no attribute mapping has match: 1, so accounts could not be found again" {
+	if !ok || e.Index != -1 || e.Field != "" || e.Error() != "no attribute mapping has match: 1, so accounts could not be found again" {
 		t.Errorf("got %v", err)
 	}
 }

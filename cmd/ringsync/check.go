@@ -50,8 +50,11 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := a.newJob(c)
+	j, err := newJob(c)
 	if err != nil {
+		return err
+	}
+	if err := j.connect(a, ""); err != nil {
 		return err
 	}
 	out := &findings{Job: c.Job, OK: true}

@@ -206,7 +206,7 @@ func (d *demo) sync(ctx context.Context) (*plan.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := j.engine.Sync(ctx, j.target, false)
+	report, err := j.engine.Sync(ctx, j.target, d.app.keep())
 	if err = errors.Join(err, j.close()); err != nil {
 		return nil, err
 	}

@@ -58,6 +58,7 @@ wrong credentials or removals held.`,
 
 	root.AddCommand(
 		newDemoCommand(a),
+		newSandboxCommand(a),
 		newSyncCommand(a),
 		newDiffCommand(a),
 		newCheckCommand(a),

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"ringsync/configs"
@@ -133,6 +134,29 @@ func TestSandbox(t *testing.T) {
 	}
 	if again, err := configs.Load(file, nil); err != nil || again.Source.Endpoint != place.Graph || again.Target.URL != place.RingCentral {
 		t.Errorf("%+v, %v", place, err)
+	}
+}
+
+// The real program ends by a signal, cleanly: that is how a person stops it.
+func TestSandboxEndsBySignal(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		file := filepath.Join(t.TempDir(), "sandbox.yaml")
+		cmd := program(t, "ringsync", "sandbox", "--graph-port", "0", "--ringcentral-port", "0", "--file", file)
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		s := &session{lines: bufio.NewScanner(stdout), stderr: &bytes.Buffer{}}
+		s.until(t, "Ctrl-C stops both")
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %v", signal, err)
+		}
 	}
 }
 

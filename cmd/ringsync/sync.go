@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -35,9 +36,23 @@ func (a *app) sync(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 	bars := a.showProgress(j.engine)
-	report, err := j.engine.Sync(ctx, j.target, a.json || !a.quiet)
+	report, err := j.engine.Sync(ctx, j.target, a.keep())
 	bars.stop()
 	return a.finish(report, plan.Text{Live: true, Brief: true, Color: a.color()}, false, err)
+}
+
+// shown is how many finished changes a person is shown of a sync; the rest is a number.
+const shown = 50
+
+// keep is how many finished changes the report of a sync must have.
+func (a *app) keep() int {
+	switch {
+	case a.json:
+		return math.MaxInt
+	case a.quiet:
+		return 0
+	}
+	return shown
 }
 
 func newDiffCommand(a *app) *cobra.Command {
@@ -73,7 +88,7 @@ func (a *app) diff(ctx context.Context) (err error) {
 // finish prints the report and gives the exit code. A run that ended early says what it did all the same; if it did
 // nothing, its error says all there is to say.
 func (a *app) finish(report *plan.Report, text plan.Text, dry bool, failed error) error {
-	if failed != nil && (report == nil || report.Summary == (plan.Summary{})) {
+	if failed != nil && (report == nil || report.Summary.Changes() == 0) {
 		return verdict(report, dry, failed)
 	}
 	if a.json && failed == nil {

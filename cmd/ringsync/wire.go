@@ -30,12 +30,19 @@ type job struct {
 	close   func() error
 }
 
-// newJob builds the connectors of a configuration. Nothing is sent and no file is opened.
-func (a *app) newJob(c *configs.Config) (*job, error) {
+// newJob compiles the configuration. Nothing is sent and no file is opened.
+func newJob(c *configs.Config) (*job, error) {
 	j := &job{config: c, slots: connectors.NewSourceSlots(), close: func() error { return nil }}
 	var err error
-	if j.mapping, err = compile(c, j.slots); err != nil {
-		return nil, err
+	j.mapping, err = compile(c, j.slots)
+	return j, err
+}
+
+// connect builds the connectors. defaultAccess is what the rule for the Default Access role came to before, if it did.
+func (j *job) connect(a *app, defaultAccess string) (err error) {
+	c := j.config
+	if c.Source.DefaultAccess != entra.AccessAuto || defaultAccess == "" {
+		defaultAccess = c.Source.DefaultAccess
 	}
 	j.source, err = entra.New(entra.Options{
 		Tenant: c.Source.Tenant, App: c.Source.App, Cloud: c.Source.Cloud, Endpoint: c.Source.Endpoint,
@@ -45,11 +52,11 @@ func (a *app) newJob(c *configs.Config) (*job, error) {
 			CertificatePath: c.Source.Credential.Certificate, CertificatePassword: c.Source.Credential.CertificatePassword.Reveal(),
 			Token: c.Source.Credential.Token.Reveal(),
 		},
-		ScopeAll: c.Source.Scope == "all", NestedGroups: c.Source.NestedGroups, DefaultAccess: c.Source.DefaultAccess,
+		ScopeAll: c.Source.Scope == "all", NestedGroups: c.Source.NestedGroups, DefaultAccess: defaultAccess,
 		Slots: j.slots, Logger: a.log,
 	})
 	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("source: %w", err)}
+		return &exitError{exitUsage, fmt.Errorf("source: %w", err)}
 	}
 	j.target, err = ringcentral.New(ringcentral.Options{
 		URL: c.Target.URL, Token: ringcentral.StaticToken(c.Target.Token.Reveal()),
@@ -57,15 +64,15 @@ func (a *app) newJob(c *configs.Config) (*job, error) {
 		Slots: j.mapping.Target(), Logger: a.log,
 	})
 	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("target: %w", err)}
+		return &exitError{exitUsage, fmt.Errorf("target: %w", err)}
 	}
-	return j, nil
+	return nil
 }
 
-// open opens the state and binds it to the job. A dry run gets a state that keeps its changes to itself: a missing
+// open opens the state and builds the job over it. A dry run gets a state that keeps its changes to itself: a missing
 // file stays missing, and an existing one is opened for reading only.
-func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (*job, error) {
-	j, err := a.newJob(c)
+func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, err error) {
+	j, err := newJob(c)
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +88,24 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (*job, erro
 	default:
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.close())
+		}
+	}()
 	store := state.New(db)
-	j.engine = engine.New(store, j.source, j.options(a))
 	identity := state.Identity{Tenant: c.Source.Tenant, App: c.Source.App, Target: strings.TrimRight(c.Target.URL, "/")}
-	if err := store.Bind(ctx, identity, j.mapping.Target().Names(), j.engine.Matching()); err != nil {
-		return nil, errors.Join(err, j.close())
+	if err := store.Bind(ctx, identity, j.mapping.Target().Names(), engine.MatchingNames(j.mapping)); err != nil {
+		return nil, err
 	}
+	resolved, err := engine.DefaultAccess(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.connect(a, resolved); err != nil {
+		return nil, err
+	}
+	j.engine = engine.New(store, j.source, j.options(a))
 	return j, nil
 }
 
@@ -100,6 +119,7 @@ func (j *job) options(a *app) engine.Options {
 	}
 	return engine.Options{
 		Name: c.Job, Slots: j.slots, Mapping: j.mapping, ScopeAll: c.Source.Scope == "all",
+		AutoDefaultAccess: c.Source.DefaultAccess == entra.AccessAuto,
 		Policy: plan.Policy{
 			Create: allowed("create"), Update: allowed("update"), Disable: allowed("disable"), Delete: allowed("delete"),
 			Deprovision: map[state.Scope]plan.Deprovision{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 
 	"ringsync/connectors"
@@ -37,8 +38,7 @@ func (c *Client) application(ctx context.Context) (connectors.App, error) {
 		}
 		return sp, err
 	})
-	if e, ok := errors.AsType[*connectors.Error](err); ok && (e.Status == 404 || e.Status == 400) {
-		// 400: an id that is no GUID.
+	if e := refused(err, http.StatusNotFound, http.StatusBadRequest); e != nil { // 400: the id is no GUID
 		return connectors.App{}, &connectors.Error{Fault: connectors.FaultConfig, Status: e.Status, Code: e.Code,
 			Op:     "no enterprise application with application id " + c.opts.App + " in tenant " + c.opts.Tenant,
 			Remedy: "Take the Application (client) ID, not the object id, from the application's overview in Entra"}

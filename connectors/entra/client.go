@@ -11,8 +11,6 @@ import (
 
 	kiota "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
-
-	"ringsync/connectors"
 )
 
 // query is one request: a template with its parameters, or a link as Graph gave it.
@@ -136,8 +134,7 @@ func walkOnce[P page](ctx context.Context, c *Client, q query, decode func([]byt
 	for n := 1; ; n++ {
 		p, err := fetch(ctx, c, q, decode)
 		if err != nil {
-			e, ok := errors.AsType[*connectors.Error](err)
-			return ok && n > 1 && (e.Status == http.StatusBadRequest || e.Status == http.StatusGone), err
+			return n > 1 && refused(err, http.StatusBadRequest, http.StatusGone) != nil, err
 		}
 		if err := take(p); err != nil {
 			return false, err

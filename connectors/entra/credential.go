@@ -25,7 +25,6 @@ type Credential struct {
 	ClientSecret        string
 	CertificatePath     string // PEM or PKCS#12 with certificate and private key
 	CertificatePassword string // PKCS#12 only
-	TokenFile           string // workload-identity; "" takes AZURE_FEDERATED_TOKEN_FILE
 	Token               string // static: the bearer token as it is, for emulators on loopback
 }
 
@@ -68,7 +67,7 @@ func newCredential(tenant string, c Credential, client azcore.ClientOptions, bas
 		return certificateCredential(tenant, c, client)
 	case "workload-identity":
 		cred, err = azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-			ClientOptions: client, ClientID: c.ClientID, TenantID: tenant, TokenFilePath: c.TokenFile})
+			ClientOptions: client, ClientID: c.ClientID, TenantID: tenant})
 	case "managed-identity":
 		o := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: client}
 		if c.ClientID != "" {

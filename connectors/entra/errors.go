@@ -31,6 +31,11 @@ func misconfigured(format string, args ...any) error {
 	return &connectors.Error{Fault: connectors.FaultConfig, Op: fmt.Sprintf(format, args...)}
 }
 
+// refusal is the error for an answer that is not to be followed. net/http carries it through unchanged.
+func refusal(format string, args ...any) error {
+	return &connectors.Error{Fault: connectors.FaultProtocol, Op: fmt.Sprintf(format, args...)}
+}
+
 // lacking is the error for rights that are not there. Fault: FaultPermission.
 func lacking(op, permission, said string) *connectors.Error {
 	return &connectors.Error{Fault: connectors.FaultPermission, Op: op, Detail: said,
@@ -115,6 +120,16 @@ func answered(q query, status int, header http.Header, code, message string) *co
 	case status == http.StatusTooManyRequests || status >= 500:
 		e.Fault = connectors.FaultUnavailable
 		e.RetryAfter, _ = retryAfter(header)
+	}
+	return e
+}
+
+// refused returns Graph's answer with one of these statuses, nil if err is none. A failure to sign in, which has a status
+// too, is none.
+func refused(err error, statuses ...int) *connectors.Error {
+	e, ok := errors.AsType[*connectors.Error](err)
+	if !ok || !slices.Contains(statuses, e.Status) || e.Fault == connectors.FaultCredentials || e.Fault == connectors.FaultConfig {
+		return nil
 	}
 	return e
 }

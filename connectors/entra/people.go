@@ -3,7 +3,6 @@ package entra
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -125,7 +124,7 @@ func (c *Client) byIDs(ctx context.Context, ids []string) (rows []connectors.Row
 		}
 		return nil
 	})
-	if e, ok := errors.AsType[*connectors.Error](err); ok && (e.Status == http.StatusForbidden || e.Status == http.StatusBadRequest) {
+	if e := refused(err, http.StatusForbidden, http.StatusBadRequest); e != nil {
 		c.log.Info("people are read in batches of 300, because directoryObjects/getByIds is refused", "status", e.Status,
 			"faster with", permObjects)
 		return nil, false, nil

@@ -117,7 +117,7 @@ func TestStanding(t *testing.T) {
 	ask := func(c *Client) map[string]connectors.Standing {
 		got := map[string]connectors.Standing{}
 		if err := c.Standing(t.Context(), append(slices.Clone(people), never, "", "nonsense"), func(s connectors.Standing) error {
-			if s.Doubt != nil {
+			if (s.Doubt != nil) != (s.ID == "" || s.ID == "nonsense") {
 				t.Errorf("%s: doubt %v", s.ID, s.Doubt)
 			}
 			slices.Sort(s.Groups)
@@ -129,8 +129,8 @@ func TestStanding(t *testing.T) {
 		return got
 	}
 	got := ask(newTestClient(t, d))
-	if len(got) != len(people)+1 {
-		t.Errorf("%d answers for %d people", len(got), len(people)+1)
+	if len(got) != len(people)+3 {
+		t.Errorf("%d answers for %d ids", len(got), len(people)+3)
 	}
 	sameIDs(t, "groups", got[people[0]].Groups, []string{low})
 	sameIDs(t, "groups over several pages", got[people[1]].Groups, many)

@@ -3,7 +3,6 @@ package entra
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"ringsync/connectors"
 )
@@ -182,7 +181,7 @@ func (r *reading) compact(ctx context.Context) ([]chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join chains: %w", err)
 	}
-	return slices.Clip(fresh), nil
+	return fresh, nil
 }
 
 // begin looks up the application and emits it.
@@ -191,6 +190,7 @@ func (c *Client) begin(ctx context.Context, sink connectors.Sink) (*reading, err
 	if err != nil {
 		return nil, err
 	}
+	app.DefaultAccess = IncludeDefaultAccess(AccessAuto, app.Roles)
 	r := &reading{c: c, sink: sink, app: app, seen: map[[16]byte]struct{}{}, groups: map[string]bool{}}
 	return r, sink.App(app)
 }

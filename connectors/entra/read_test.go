@@ -1,6 +1,8 @@
 package entra
 
 import (
+	"bytes"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -521,7 +523,13 @@ func TestFullThroughFaults(t *testing.T) {
 				}
 				return faults[random.IntN(len(faults))]
 			})
-			f := full(t, newTestClient(t, d, func(o *Options) { o.PageConcurrency = 1 }))
+			var log bytes.Buffer
+			f := full(t, newTestClient(t, d, func(o *Options) {
+				o.PageConcurrency, o.Logger = 1, slog.New(slog.NewTextHandler(&log, nil))
+			}))
+			if said := log.String(); !strings.Contains(said, "trying again") || strings.Contains(said, "secret-token") || strings.Contains(said, "deltatoken=") {
+				t.Errorf("the log says nothing, or a token: %s", said)
+			}
 			d.Fault(nil)
 			ids, _ := f.inScope()
 			sameIDs(t, "in scope", ids, d.Assigned())

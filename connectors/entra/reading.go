@@ -230,8 +230,13 @@ func (r *reading) consume(ctx context.Context) error {
 	return err
 }
 
+// userChanges takes in a page of a users delta, which is about the whole tenant. In a full read of the assigned only
+// those already read count: whoever comes into sight later is read then.
 func (r *reading) userChanges(objects []object) error {
 	for _, o := range objects {
+		if r.follow && !r.isSeen(o.row.ID) && o.row.Removed == connectors.NotRemoved {
+			continue
+		}
 		if err := r.row(o.row); err != nil {
 			return err
 		}

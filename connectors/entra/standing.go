@@ -10,13 +10,21 @@ import (
 )
 
 // Standing asks about people one by one, before any of them is removed: do they exist, in which groups are they, and if
-// they are gone, can they be restored? An id that answers with an error, or with less than is needed, comes with Doubt;
-// only Graph's own "no such object" counts as absence. What is not an object id gets no answer. yield is called from this goroutine, in no particular order.
-// Errors concern the service as a whole.
+// they are gone, can they be restored? yield is called once for every distinct id, from this goroutine, in no particular
+// order. An id that answers with an error, or with less than is needed, or is no object id, comes with Doubt; only
+// Graph's own "no such object" counts as absence. Errors concern the service as a whole.
 //
 // Someone who exists no more and whom directory/deletedItems may not show (403) is SoftDeleted without doubt: they are
 // positively not there, and of the two kinds of absence it is the one that takes less away.
 func (c *Client) Standing(ctx context.Context, ids []string, yield func(connectors.Standing) error) error {
+	for _, id := range ids {
+		if id = connectors.FoldID(id); !isGUID(id) {
+			doubt := misconfigured("%q is not an object id", id)
+			if err := yield(connectors.Standing{ID: id, Doubt: doubt}); err != nil {
+				return err
+			}
+		}
+	}
 	const perBatch = batchSize / 2 // two questions each
 	chunks := slices.Collect(slices.Chunk(distinct(ids), perBatch))
 	return gather(ctx, c.opts.PageConcurrency, chunks, c.standings, yield)

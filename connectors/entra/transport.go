@@ -15,8 +15,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"ringsync/connectors"
 )
 
 // How long to go on. A Retry-After of minutes is ordinary while a large tenant is throttled, so the total is generous;
@@ -231,9 +229,4 @@ func (t *transport) note(req *http.Request, resp *http.Response, err error, atte
 			"scope", resp.Header.Get("x-ms-throttle-scope"))
 	}
 	t.log.Info("Graph did not serve a request, trying again", attrs...)
-}
-
-// refusal is a *connectors.Error that net/http carries through unchanged.
-func refusal(format string, args ...any) error {
-	return &connectors.Error{Fault: connectors.FaultProtocol, Op: fmt.Sprintf(format, args...)}
 }

@@ -16,7 +16,7 @@ type Text struct {
 	Live bool
 	// Color: ANSI colours for actions and problems.
 	Color bool
-	// Brief leaves out the attributes and every change that went well.
+	// Brief leaves out the attributes.
 	Brief bool
 }
 
@@ -29,10 +29,15 @@ var colors = map[Action]string{Create: "\x1b[32m", Update: "\x1b[33m", Enable: "
 // summary, which is what stays on the screen.
 func (t Text) Write(w io.Writer, r *Report) error {
 	b := bufio.NewWriter(w)
+	done := 0
 	for _, c := range r.Changes {
-		if !t.Brief || c.Status != StatusDone {
-			t.change(b, c)
+		t.change(b, c)
+		if c.Status == StatusDone {
+			done++
 		}
+	}
+	if more := r.Summary.Changes() - done; t.Live && more > 0 && done > 0 {
+		fmt.Fprintf(b, "… and %d more changes that are done\n", more)
 	}
 	if !t.Brief || len(r.Skipped) <= 20 {
 		for _, s := range r.Skipped {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"ringsync/state"
@@ -42,6 +43,8 @@ func whole(t *testing.T) []byte {
 	return raw
 }
 
+var errGoesOn = errors.New("a damaged file is written to again")
+
 // use does everything to a file that people do to one, and returns what went wrong.
 func use(ctx context.Context, path string, options bolt.Options) error {
 	db, err := bolt.Open(path, options)
@@ -59,8 +62,9 @@ func use(ctx context.Context, path string, options bolt.Options) error {
 	}
 	err = db.View(ctx, readAll)
 	if !options.ReadOnly {
+		var broken *state.DamagedError
 		for n := range 3 {
-			err = errors.Join(err, db.Update(ctx, func(w state.Writer) error {
+			failed := db.Update(ctx, func(w state.Writer) error {
 				for i := range 60 {
 					if err := w.Put(state.SpacePeople, fmt.Appendf(nil, "%d", i*10), fmt.Appendf(nil, "new %d", n)); err != nil {
 						return err
@@ -70,7 +74,14 @@ func use(ctx context.Context, path string, options bolt.Options) error {
 					}
 				}
 				return nil
-			}))
+			})
+			if broken != nil && failed != broken {
+				return fmt.Errorf("%w: after %w the next Update returned %w", errGoesOn, broken, failed)
+			}
+			if damage, ok := errors.AsType[*state.DamagedError](failed); ok {
+				broken = damage
+			}
+			err = errors.Join(err, failed)
 		}
 		err = errors.Join(err, db.View(ctx, readAll))
 	}
@@ -78,7 +89,8 @@ func use(ctx context.Context, path string, options bolt.Options) error {
 }
 
 // Every page of a state file is replaced, one at a time, by several sorts of rubbish, and the file is cut off after
-// every page. Whatever that does to bbolt, it must end as an error, with the lock let go, or not matter.
+// every page. Whatever that does to bbolt, it must end as an error, with the lock let go, or not matter. A file that
+// is too short must be found at once, before anything is read.
 func TestDamagedFile(t *testing.T) {
 	raw := whole(t)
 	used := len(raw)
@@ -88,20 +100,18 @@ func TestDamagedFile(t *testing.T) {
 	if err := use(t.Context(), damagedCopy(t, raw), bolt.Options{}); err != nil {
 		t.Fatal("the whole file:", err)
 	}
-	harmed := 0
-	check := func(what string, damaged []byte) {
+	check := func(what string, damaged []byte) (harmed bool) {
 		path := damagedCopy(t, damaged)
 		for _, options := range []bolt.Options{{ReadOnly: true}, {}} {
 			err := use(t.Context(), path, options)
-			if err == nil {
-				continue
+			if _, inUse := errors.AsType[*bolt.InUseError](err); inUse || errors.Is(err, errGoesOn) {
+				t.Fatalf("%s: %v", what, err)
 			}
-			harmed++
-			if _, inUse := errors.AsType[*bolt.InUseError](err); inUse {
-				t.Fatalf("%s: the lock was not let go", what)
-			}
+			harmed = harmed || err != nil
 		}
+		return harmed
 	}
+	harmed := 0
 	for at := 0; at < used; at += pageSize {
 		for name, spoil := range map[string]func(page []byte){
 			"zeros": func(page []byte) { clear(page) },
@@ -125,9 +135,17 @@ func TestDamagedFile(t *testing.T) {
 		} {
 			damaged := append([]byte{}, raw...)
 			spoil(damaged[at : at+pageSize])
-			check(fmt.Sprintf("%s in page %d", name, at/pageSize), damaged)
+			if check(fmt.Sprintf("%s in page %d", name, at/pageSize), damaged) {
+				harmed++
+			}
 		}
-		check(fmt.Sprintf("cut off after %d pages", at/pageSize), raw[:at])
+		if at == 0 {
+			continue // an empty file is a new one
+		}
+		_, err := bolt.Open(damagedCopy(t, raw[:at]), bolt.Options{ReadOnly: true})
+		if damage, ok := errors.AsType[*state.DamagedError](err); !ok || at >= 4*pageSize && !strings.Contains(damage.Error(), "it ends after") {
+			t.Errorf("cut off after %d pages: %v", at/pageSize, err)
+		}
 	}
 	if harmed == 0 {
 		t.Error("no damage was ever noticed")

@@ -19,6 +19,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -110,7 +111,7 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 		Timeout:         1, // a nanosecond: one attempt
 		ReadOnly:        db.readOnly,
 		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize() * 0,
+		InitialMmapSize: mapSize(),
 		NoStatistics:    true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 			if isNew {
@@ -135,10 +136,10 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 		err = &InUseError{Path: db.path, PID: ownerOf(db.path)}
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
 		err = db.damaged(errors.New("it is not a bbolt file"))
-	case errors.Is(err, bolterrors.ErrChecksum):
-		err = db.damaged(err)
-	default:
+	case isSystem(err):
 		err = fmt.Errorf("open state file: %w", err)
+	default:
+		err = db.damaged(err)
 	}
 	return created, err
 }
@@ -148,6 +149,12 @@ func mapSize() int {
 		return 0
 	}
 	return MapSize
+}
+
+// isSystem reports whether the operating system refused something; bbolt finds all else in the file.
+func isSystem(err error) bool {
+	_, ok := errors.AsType[syscall.Errno](err)
+	return ok
 }
 
 // prepare makes sure that the file is whole and ours, and that there is a bucket for every space.
