@@ -19,7 +19,8 @@ const batchSize = 1000
 // person, so that rows need not be kept; it decides nothing, because only the end of the read tells who is in scope.
 //
 // Storing a want before the decision is safe: nothing is sent for a key that is not in the outbox, and for one that
-// is (a create that waits, say) the newer want is the better one.
+// is (a create that waits, say) the newer want is the better one. The exporter may be at work meanwhile, so a record is
+// never written back as it was read: flush brings the want into the record as it is by then.
 type reading struct {
 	job    *Job
 	ctx    context.Context
@@ -34,7 +35,7 @@ type reading struct {
 	// rows wait for the end of the read if the mapping uses roles, which edges that come later may still change.
 	rows map[string]connectors.Row
 
-	batch  map[string]*state.Person
+	batch  map[string]draft
 	result mapping.Result
 
 	notes    map[string][]string // warnings by person
@@ -51,11 +52,18 @@ type seen struct {
 	unfit string
 }
 
+// draft is what a row wants, on its way into the record.
+type draft struct {
+	userPrincipalName, displayName string
+	mapped                         bool // values holds what is wanted
+	values, onCreate               []connectors.Value
+}
+
 func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
 	r := &reading{
 		job: j, ctx: ctx, target: target, graph: newGraph(),
 		seen: map[string]seen{}, removed: map[string]connectors.Removal{},
-		batch: map[string]*state.Person{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
+		batch: map[string]draft{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
 	}
 	if j.roles >= 0 {
 		r.rows = map[string]connectors.Row{}
@@ -139,33 +147,31 @@ func (r *reading) evaluate(id string, row connectors.Row) error {
 	if err != nil {
 		return err
 	}
+	d := draft{
+		userPrincipalName: row.Values[connectors.SlotUserPrincipalName].Text(),
+		displayName:       row.Values[connectors.SlotDisplayName].Text(),
+	}
 	s := r.scope(row, p)
 	delete(r.notes, id)
 	delete(r.skipped, id)
-	var changed bool
+	delete(r.batch, id)
 	if s.scope == state.InScope {
-		changed = r.want(p, row, &s)
+		d = r.want(p, row, &s, d)
 	}
 	r.seen[id] = s
-	if name := row.Values[connectors.SlotUserPrincipalName].Text(); name != p.UserPrincipalName {
-		p.UserPrincipalName, changed = name, true
-	}
-	if name := row.Values[connectors.SlotDisplayName].Text(); name != p.DisplayName {
-		p.DisplayName, changed = name, true
-	}
 	known := p.Scope != state.ScopeUnknown || p.TargetID != "" || p.Class != state.ClassNone
-	if !known && (s.scope != state.InScope || s.unfit != "") {
-		delete(r.batch, id)
-		r.skip(row, s)
-		return nil // never provisioned and not to be: nothing to remember
+	if s.scope != state.InScope || s.unfit != "" {
+		if p.TargetID == "" {
+			r.skip(row, s)
+		}
+		if !known {
+			return nil // never provisioned and not to be: nothing to remember
+		}
 	}
-	if s.unfit != "" && p.TargetID == "" {
-		r.skip(row, s)
-	}
-	if !changed {
+	if !r.job.apply(p, d) {
 		return nil
 	}
-	r.batch[id] = p
+	r.batch[id] = d
 	if len(r.batch) >= batchSize {
 		return r.flush()
 	}
@@ -186,9 +192,6 @@ func (r *reading) skip(row connectors.Row, s seen) {
 
 // person returns the record as it stands, or a new one.
 func (r *reading) person(id string) (*state.Person, error) {
-	if p := r.batch[id]; p != nil {
-		return p, nil
-	}
 	var p *state.Person
 	err := r.job.store.View(r.ctx, func(v *state.View) (err error) {
 		p, err = v.Person(id)
@@ -225,9 +228,8 @@ func (r *reading) scope(row connectors.Row, p *state.Person) seen {
 	return seen{scope: state.InScope}
 }
 
-// want maps the row, fits it to the target and puts the outcome into the record. It reports whether that changed
-// anything.
-func (r *reading) want(p *state.Person, row connectors.Row, s *seen) (changed bool) {
+// want maps the row and fits it to the target.
+func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) draft {
 	j := r.job
 	j.Mapping.Apply(row.Values, &r.result)
 	var notes []string
@@ -268,7 +270,8 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen) (changed bo
 	if len(notes) > 0 {
 		r.notes[p.ID] = notes
 	}
-	return j.setWants(p, values, r.result.Create)
+	d.mapped, d.values, d.onCreate = true, values, slices.Clone(r.result.Create)
+	return d
 }
 
 // matchable reports whether a person can be matched at all; who cannot is never created, since nothing would tell
@@ -283,9 +286,18 @@ func (r *reading) flush() error {
 		return nil
 	}
 	err := r.job.store.Update(r.ctx, func(tx *state.Tx) error {
-		for _, p := range r.batch {
-			if err := tx.PutPerson(p); err != nil {
+		for id, d := range r.batch {
+			p, err := tx.Person(id)
+			if err != nil {
 				return err
+			}
+			if p == nil {
+				p = &state.Person{ID: id}
+			}
+			if r.job.apply(p, d) {
+				if err := tx.PutPerson(p); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -294,12 +306,25 @@ func (r *reading) flush() error {
 	return err
 }
 
+// apply puts a draft into the record and reports whether that changed anything.
+func (j *Job) apply(p *state.Person, d draft) (changed bool) {
+	changed = p.UserPrincipalName != d.userPrincipalName || p.DisplayName != d.displayName
+	p.UserPrincipalName, p.DisplayName = d.userPrincipalName, d.displayName
+	if d.mapped && j.setWants(p, d.values, d.onCreate) {
+		changed = true
+	}
+	return changed
+}
+
 // setWants puts the values into the record and counts a generation if any is new.
 func (j *Job) setWants(p *state.Person, values, onCreate []connectors.Value) (changed bool) {
 	linked := p.TargetID != ""
 	for slot, v := range values {
 		attribute := j.Policy.Attributes[slot]
-		create := !linked && onCreate[slot].Kind() != connectors.Absent
+		create := onCreate[slot].Kind() != connectors.Absent
+		if create && linked {
+			v, create = connectors.Value{}, false // made meanwhile: such a value is not for whoever has an account
+		}
 		a := p.Attribute(attribute.Name)
 		if a == nil && v.Kind() == connectors.Absent {
 			continue
@@ -318,6 +343,7 @@ func (j *Job) setWants(p *state.Person, values, onCreate []connectors.Value) (ch
 	}
 	if changed {
 		p.Generation++
+		p.RetryCycle = 0 // an escrow may have been waiting for just this
 	}
 	return changed
 }

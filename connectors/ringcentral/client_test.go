@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ringsync/connectors"
 	"ringsync/connectors/ringcentral"
@@ -230,7 +232,9 @@ func TestReadsAreRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := rc.New(rc.Options{Token: token, Licenses: -1})
 			id := a.Add(rc.User{UserName: "a@x.test", Email: "a@x.test", GivenName: "A", FamilyName: "B"})
-			c := serve(t, a)
+			// net/http repeats a read of its own accord when a kept connection is closed: no kept ones here.
+			fresh := &http.Transport{DisableKeepAlives: true}
+			c := serve(t, a, func(o *ringcentral.Options) { o.Transport = fresh })
 			var n atomic.Int32
 			a.Fault(func(*http.Request) *rc.Fault {
 				if n.Add(1) <= 2 {
@@ -249,7 +253,9 @@ func TestReadsAreRepeated(t *testing.T) {
 			wantFault(t, err, connectors.FaultUnsettled)
 			_, err = c.Update(t.Context(), id, []int{title}, person("a@x.test"))
 			wantFault(t, err, connectors.FaultTransient)
-			wantFault(t, c.Delete(t.Context(), id), connectors.FaultTransient)
+			if err := c.Delete(t.Context(), id); !fault.Truncate { // what has no body cannot break off
+				wantFault(t, err, connectors.FaultTransient)
+			}
 			if got := fmt.Sprint(a.Requests()); got != "map[DELETE /Users/{id}:1 GET /Users/{id}:4 PATCH /Users/{id}:1 POST /Users:1]" {
 				t.Errorf("requests: %s", got)
 			}
@@ -285,25 +291,32 @@ func TestNobodyThere(t *testing.T) {
 
 // What ends a request early is told apart: our own time limit, and the caller's wish.
 func TestTimeAndCancellation(t *testing.T) {
-	hang := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	c := serve(t, hang, func(o *ringcentral.Options) { o.Timeout = 1 })
-	_, err := c.Create(t.Context(), person("a"))
-	wantFault(t, err, connectors.FaultUnsettled)
-	if errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v is taken for the end of the caller's time", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	started := make(chan struct{})
-	c = serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { close(started); <-r.Context().Done() }))
-	go func() { <-started; cancel() }()
-	_, err = c.Create(ctx, person("a"))
-	wantFault(t, err, connectors.FaultUnsettled)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("%v hides that it was cancelled", err)
-	}
-	// Cancelled before it was sent, a create cannot have happened.
-	_, err = c.Create(ctx, person("a"))
-	wantFault(t, err, connectors.FaultTransient)
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, "https://x.test/scim", func(o *ringcentral.Options) { o.Transport = silence{} })
+		_, err := c.Create(t.Context(), person("a"))
+		wantFault(t, err, connectors.FaultUnsettled)
+		if errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v is taken for the end of the caller's time", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = c.Create(ctx, person("a"))
+		wantFault(t, err, connectors.FaultUnsettled)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v hides that the caller's time is up", err)
+		}
+		// Sent after that, a create cannot have happened.
+		_, err = c.Create(ctx, person("a"))
+		wantFault(t, err, connectors.FaultTransient)
+	})
+}
+
+// silence never answers.
+type silence struct{}
+
+func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
 }
 
 // A redirect would carry the token away. It is not followed, to whatever host.

@@ -60,12 +60,10 @@ var rules = []rule{
 }
 
 // failure sorts an answer that is no success.
-func failure(r call, a *answer, token string) *connectors.Error {
-	said := scim.ParseError(a.body)
+func failure(r call, a *answer) *connectors.Error {
+	said := a.said()
 	e := &connectors.Error{Fault: connectors.FaultOther, Op: r.op, Status: a.status, Code: said.Code,
-		// Some servers repeat the token that they refuse.
-		Detail: strings.ReplaceAll(said.Detail, token, "[redacted]"), Attribute: attributeIn(said),
-		RetryAfter: cmp.Or(a.stopped, retryAfter(a.header, time.Now()))}
+		Detail: said.Detail, Attribute: attributeIn(said), RetryAfter: cmp.Or(a.stopped, retryAfter(a.header, time.Now()))}
 	switch {
 	case a.status == http.StatusNotFound:
 		notFound(r, e, said.Shape)

@@ -51,6 +51,14 @@ type answer struct {
 	body   []byte
 	// stopped is how long the rate limit's penalty lasts, after a 429.
 	stopped time.Duration
+	token   string
+}
+
+// said reads the body as what an error says. Some servers repeat the token that they refuse.
+func (a *answer) said() scim.ErrorBody {
+	said := scim.ParseError(a.body)
+	said.Detail = strings.ReplaceAll(said.Detail, a.token, "[redacted]")
+	return said
 }
 
 // errTimeout is not context.DeadlineExceeded: that one request took too long does not mean that the caller's time is up.
@@ -93,7 +101,7 @@ func (c *Client) send(ctx context.Context, r call) (*answer, error) {
 		return nil, unanswered(r, err)
 	}
 	defer resp.Body.Close()
-	a := &answer{status: resp.StatusCode, header: resp.Header}
+	a := &answer{status: resp.StatusCode, header: resp.Header, token: token}
 	a.stopped = c.pace.answer(r.lane(), group, a.status, a.header)
 	counted = true
 	if date, err := http.ParseTime(a.header.Get("Date")); err == nil {
@@ -105,7 +113,7 @@ func (c *Client) send(ctx context.Context, r call) (*answer, error) {
 		c.log.WarnContext(ctx, "rate limit reached", "op", r.op, "group", a.header.Get("X-Rate-Limit-Group"), "wait", a.stopped)
 	}
 	if a.status/100 != 2 {
-		return nil, failure(r, a, token) // whatever of its body arrived
+		return nil, failure(r, a) // whatever of its body arrived
 	}
 	if err != nil {
 		return nil, unanswered(r, fmt.Errorf("the answer broke off: %w", cause(bounded, err)))
@@ -223,7 +231,7 @@ func notSCIM(r call, a *answer, err error) *connectors.Error {
 			e.Fault = connectors.FaultUnsettled
 		}
 	case !looks:
-		e.Detail = "not SCIM: " + cmp.Or(scim.ParseError(a.body).Detail, "an empty answer")
+		e.Detail = "not SCIM: " + cmp.Or(a.said().Detail, "an empty answer")
 	}
 	return e
 }

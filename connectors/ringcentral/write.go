@@ -101,7 +101,7 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if said := scim.ParseError(a.body); said.Shape == scim.ShapeHTML {
+	if said := a.said(); said.Shape == scim.ShapeHTML {
 		return protocolError(op, a.status, "not SCIM: "+said.Detail)
 	}
 	return nil
