@@ -13,16 +13,33 @@ import (
 	"ringsync/state"
 )
 
-// Sync is one full cycle: it reads the whole source and the target's list, decides, and exports until nothing is due.
-// It returns what it did even when it ends early; the error then says why. Changes that are done cost memory each, so
-// the report has at most keep of them; it has all that are not done.
+// Kind is how a cycle reads the source.
+type Kind string
+
+// The kinds. An incremental cycle becomes a full one when there is no watermark, when the mapping or filters have
+// changed since, when the last full cycle did not come to its end, or when the source does not honour the watermark;
+// the full one is called initial when nothing was ever read to the end.
+const (
+	Initial     Kind = "initial"
+	Full        Kind = "full"
+	Incremental Kind = "incremental"
+)
+
+// Sync is one full cycle and all that follows from it; see Cycle.
 func (j *Job) Sync(ctx context.Context, target Target, keep int) (*plan.Report, error) {
+	return j.Cycle(ctx, target, Full, keep)
+}
+
+// Cycle reads the source, in a full cycle also the target's list, decides, and exports until nothing is due. It
+// returns what it did even when it ends early; the error then says why. Changes that are done cost memory each, so the
+// report has at most keep of them; it has all that are not done.
+func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*plan.Report, error) {
 	defer j.phase(PhaseIdle)
-	cycle, err := j.begin(ctx)
+	cycle, why, err := j.begin(ctx, kind)
 	if err != nil {
 		return nil, err
 	}
-	report := j.report(cycle)
+	report := j.report(cycle, why)
 	x := &exporter{target: target, cycle: cycle, keep: keep}
 	// What was done is reported and recorded also when the run is told to stop.
 	after := context.WithoutCancel(ctx)
@@ -36,7 +53,7 @@ func (j *Job) Sync(ctx context.Context, target Target, keep int) (*plan.Report, 
 		}
 	}
 	report.Sort()
-	if endErr := j.end(after, cycle, report, err); err == nil {
+	if endErr := j.end(after, x.cycle, report, err); err == nil {
 		err = endErr
 	}
 	return report, err
@@ -46,11 +63,11 @@ func (j *Job) Sync(ctx context.Context, target Target, keep int) (*plan.Report, 
 // cannot be written to.
 func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, error) {
 	defer j.phase(PhaseIdle)
-	cycle, err := j.begin(ctx)
+	cycle, _, err := j.begin(ctx, Full)
 	if err != nil {
 		return nil, err
 	}
-	report := j.report(cycle)
+	report := j.report(cycle, "")
 	x := &exporter{cycle: cycle}
 	if err := j.read(ctx, target, x, report); err != nil {
 		return report, err
@@ -65,16 +82,67 @@ func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, erro
 
 func (j *Job) phase(p Phase) { j.progress.phase.Store(int32(p)) }
 
-func (j *Job) report(c state.Cycle) *plan.Report {
-	return &plan.Report{Job: j.Name, Cycle: c.ID, Kind: c.Kind}
+// report begins a report; why says what made the cycle another than was asked for.
+func (j *Job) report(c state.Cycle, why string) *plan.Report {
+	r := &plan.Report{Job: j.Name, Cycle: c.ID, Kind: c.Kind}
+	if why != "" {
+		r.Warnings = append(r.Warnings, why)
+	}
+	return r
 }
 
 // read brings a cycle to the point where the outbox holds all that is to be sent.
 func (j *Job) read(ctx context.Context, target TargetReader, x *exporter, report *plan.Report) error {
 	j.phase(PhaseRead)
+	var r *reading
+	var err error
+	if x.cycle.Kind == string(Incremental) {
+		r, err = j.readChanges(ctx, target, x)
+		if connectors.FaultOf(err) == connectors.FaultResync {
+			report.Warnings = append(report.Warnings, fmt.Sprintf("a full cycle is needed: %v", err))
+			x.cycle.Kind, report.Kind = string(Full), string(Full)
+			r, err = j.readAll(ctx, target, x)
+		}
+	} else {
+		r, err = j.readAll(ctx, target, x)
+	}
+	if r != nil {
+		report.Warnings = append(report.Warnings, r.warnings...)
+		for _, s := range r.skipped {
+			report.Skipped = append(report.Skipped, s)
+		}
+		x.notes = r.notes
+	}
+	if err != nil {
+		return err
+	}
+	if x.listing != nil {
+		report.Strangers = x.listing.strangers
+	}
+	if err := j.release(ctx, x.cycle); err != nil {
+		return err
+	}
+	return j.remember(ctx, r, x.cycle)
+}
+
+// readChanges is the reading part of an incremental cycle.
+func (j *Job) readChanges(ctx context.Context, target TargetReader, x *exporter) (*reading, error) {
+	var mark state.Mark
+	err := j.store.View(ctx, func(v *state.View) error { mark, _ = v.Mark(); return nil })
+	if err != nil {
+		return nil, err
+	}
+	return j.changes(ctx, target, mark)
+}
+
+// readAll is the reading part of a full cycle: both sides at the same time, then a decision about everybody.
+func (j *Job) readAll(ctx context.Context, target TargetReader, x *exporter) (*reading, error) {
 	var counts state.Counts
 	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {
-		return err
+		return nil, err
+	}
+	if err := j.store.Update(ctx, func(tx *state.Tx) error { return tx.Set(metaUnfinished, true) }); err != nil {
+		return nil, err
 	}
 	r := j.newReading(ctx, target)
 	group, both := errgroup.WithContext(ctx)
@@ -93,31 +161,18 @@ func (j *Job) read(ctx context.Context, target TargetReader, x *exporter, report
 		return r.finish()
 	})
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
 	r.ctx = ctx
 	if err := j.defaultAccess(ctx, r); err != nil {
-		return err
+		return r, err
 	}
 	x.listing.first = counts.People == 0
-	report.Strangers = x.listing.strangers
 	if !x.listing.summary.Whole() {
 		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", x.listing.summary.Total, x.listing.summary.Read))
 	}
 	j.phase(PhaseDecide)
-	warnings, err := j.decide(ctx, r, x.listing)
-	report.Warnings = append(report.Warnings, warnings...)
-	if err != nil {
-		return err
-	}
-	for _, s := range r.skipped {
-		report.Skipped = append(report.Skipped, s)
-	}
-	x.notes = r.notes
-	if err := j.release(ctx, x.cycle); err != nil {
-		return err
-	}
-	return j.remember(ctx, r, x.cycle)
+	return r, j.decide(ctx, r, x.listing)
 }
 
 // DefaultAccess returns what the rule for the Default Access role came to in the first cycle: include or exclude, ""
@@ -188,9 +243,12 @@ func (j *Job) release(ctx context.Context, c state.Cycle) error {
 // remember stores the edges that were read and then, last of all, the mark: whoever reads changes from it must find
 // all that came before it.
 func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
-	gone, err := j.oldEdges(ctx, r.graph)
-	if err != nil {
-		return err
+	gone := r.gone
+	if !r.partial {
+		var err error
+		if gone, err = j.oldEdges(ctx, r.graph); err != nil {
+			return err
+		}
 	}
 	var batch []connectors.Edge
 	flush := func() error {
@@ -222,10 +280,16 @@ func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
 	if err := flush(); err != nil {
 		return err
 	}
-	if r.mark == nil {
-		return nil
-	}
 	return j.store.Update(ctx, func(tx *state.Tx) error {
+		if err := tx.Set(metaUnfinished, nil); err != nil {
+			return err
+		}
+		if err := tx.Set(metaMapping, j.Mapping.Fingerprint()); err != nil {
+			return err
+		}
+		if err := tx.PruneRemovals(c.Started.Add(-window)); err != nil {
+			return err
+		}
 		return tx.SetMark(state.Mark{Data: r.mark, Cycle: c.Number, Time: j.Now()})
 	})
 }
@@ -240,7 +304,6 @@ func (j *Job) oldEdges(ctx context.Context, g *graph) (gone []connectors.Edge, e
 			if n, ok := g.numbers[e.Parent]; ok && g.doubtful[n] != nil {
 				continue // could not be read: what was known of it stays
 			}
-			e.Present = false
 			gone = append(gone, e)
 		}
 		return nil
@@ -248,15 +311,31 @@ func (j *Job) oldEdges(ctx context.Context, g *graph) (gone []connectors.Edge, e
 	return gone, err
 }
 
-func (j *Job) begin(ctx context.Context) (state.Cycle, error) {
-	c := state.Cycle{ID: uuid.NewString(), Kind: "full", Started: j.Now(), Result: "running"}
-	err := j.store.Update(ctx, func(tx *state.Tx) error {
-		if _, done := tx.Mark(); !done {
-			c.Kind = "initial"
+// begin records that a cycle begins, of which kind, and why of another than was asked for.
+func (j *Job) begin(ctx context.Context, kind Kind) (c state.Cycle, why string, err error) {
+	c = state.Cycle{ID: uuid.NewString(), Kind: string(kind), Started: j.Now(), Result: "running"}
+	err = j.store.Update(ctx, func(tx *state.Tx) error {
+		var unfinished bool
+		if _, err := tx.Get(metaUnfinished, &unfinished); err != nil {
+			return err
+		}
+		var mapped string
+		if _, err := tx.Get(metaMapping, &mapped); err != nil {
+			return err
+		}
+		_, done := tx.Mark()
+		switch {
+		case !done:
+			c.Kind = string(Initial)
+		case kind != Incremental:
+		case unfinished:
+			c.Kind, why = string(Full), "a full cycle is needed: the last one did not come to its end"
+		case mapped != j.Mapping.Fingerprint():
+			c.Kind, why = string(Full), "a full cycle is needed: the mapping or the filters have changed"
 		}
 		return tx.PutCycle(&c)
 	})
-	return c, err
+	return c, why, err
 }
 
 func (j *Job) end(ctx context.Context, c state.Cycle, report *plan.Report, failed error) error {

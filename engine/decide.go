@@ -24,27 +24,26 @@ type ruling struct {
 
 // decide turns a finished read and listing into places in the outbox. It goes over all people twice: first to see
 // what each needs, since the guard judges all removals of a cycle together, then to write it down.
-func (j *Job) decide(ctx context.Context, r *reading, l *listing) ([]string, error) {
-	warnings := r.warnings
+func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
 	rulings, absent, unlisted, err := j.survey(ctx, r, l)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	more, err := j.absent(ctx, r, absent, rulings)
+	warnings, err := j.absent(ctx, r, absent, rulings)
+	r.warnings = append(r.warnings, warnings...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	warnings = append(warnings, more...)
 	var counts state.Counts
 	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {
-		return nil, err
+		return err
 	}
 	gone, rows, warning, err := j.missing(ctx, r.target, l, unlisted, j.Guard.Limit(counts.Active))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if warning != "" {
-		warnings = append(warnings, warning)
+		r.warnings = append(r.warnings, warning)
 	}
 	for id := range gone {
 		ruling := rulings[id]
@@ -58,9 +57,9 @@ func (j *Job) decide(ctx context.Context, r *reading, l *listing) ([]string, err
 	}
 	held, err := j.settle(ctx, r, rulings)
 	if held != "" {
-		warnings = append(warnings, held)
+		r.warnings = append(r.warnings, held)
 	}
-	return warnings, err
+	return err
 }
 
 // survey returns a ruling for everybody about whom there is something to put down, the linked people whom the read did

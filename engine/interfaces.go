@@ -11,6 +11,10 @@ type Source interface {
 	// Full reads everyone in scope. It returns a connectors.Error; FaultCredentials and FaultPermission say that no
 	// retry helps.
 	Full(ctx context.Context, sink connectors.Sink) error
+	// Changes reads what has changed since the mark was given: rows, edges, and whole parents that are new. People who
+	// come into scope through an edge alone have no row; whoever wants one asks People. FaultResync says that the mark is
+	// not honoured any more.
+	Changes(ctx context.Context, mark []byte, sink connectors.Sink) error
 	// People reads the people of those ids, whole, in any order. Who does not exist is left out.
 	People(ctx context.Context, ids []string, yield func(connectors.Row) error) error
 	// Standing asks for each person alone. It yields once for every id.

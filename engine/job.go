@@ -14,10 +14,11 @@ import (
 
 // Options is a job as configured.
 type Options struct {
-	Name     string
-	Slots    *connectors.Slots // source slots, as the source fills them
-	Mapping  *mapping.Mapping
-	ScopeAll bool // everybody in the tenant, not only those assigned
+	Name         string
+	Slots        *connectors.Slots // source slots, as the source fills them
+	Mapping      *mapping.Mapping
+	ScopeAll     bool // everybody in the tenant, not only those assigned
+	NestedGroups bool // groups within assigned groups count too
 	// AutoDefaultAccess: the source's rule decides whether Default Access counts; see DefaultAccess.
 	AutoDefaultAccess bool
 	Policy            plan.Policy

@@ -48,13 +48,13 @@ func (g *graph) number(id string) int32 {
 
 func (g *graph) add(e connectors.Edge) {
 	g.reachable = nil
-	child, l := connectors.FoldID(e.Child), g.link(e)
-	for _, have := range g.links[child] {
-		if have.parent == l.parent && have.role == l.role {
-			return
+	if !g.has(e) {
+		child := connectors.FoldID(e.Child)
+		g.links[child] = append(g.links[child], g.link(e))
+		if e.Group {
+			g.number(child) // it leads to its parent, whether or not anybody is known to be in it
 		}
 	}
-	g.links[child] = append(g.links[child], l)
 }
 
 func (g *graph) remove(e connectors.Edge) {
@@ -78,11 +78,43 @@ func (g *graph) link(e connectors.Edge) link {
 
 // leads reports whether the parent leads to the application: it is the application, or a group assigned to it, or a
 // group within one. Whether groups within groups count is the source's to say; it emits such edges only if they do.
-func (g *graph) leads(parent int32) bool {
+func (g *graph) leads(parent int32) bool { return g.leading()[parent] }
+
+// leading returns all that lead to the application.
+func (g *graph) leading() map[int32]bool {
 	if g.reachable == nil {
 		g.spread()
 	}
-	return g.reachable[parent]
+	return g.reachable
+}
+
+// isComplete reports whether the parent was read whole.
+func (g *graph) isComplete(parent string) bool {
+	n, ok := g.numbers[parent]
+	return ok && g.complete[n]
+}
+
+// has reports whether the graph has the edge.
+func (g *graph) has(e connectors.Edge) bool { return g.find(e) != nil }
+
+func (g *graph) find(e connectors.Edge) *link {
+	l := g.link(e)
+	links := g.links[connectors.FoldID(e.Child)]
+	for i := range links {
+		if links[i].parent == l.parent && links[i].role == l.role {
+			return &links[i]
+		}
+	}
+	return nil
+}
+
+// edge is the inverse of link.
+func (g *graph) edge(child string, l link) connectors.Edge {
+	e := connectors.Edge{Child: child, Parent: g.parents[l.parent], Group: l.group, Present: true}
+	if l.role >= 0 {
+		e.Role = g.parents[l.role]
+	}
+	return e
 }
 
 func (g *graph) spread() {
@@ -143,13 +175,9 @@ func (g *graph) roles(person string) []string {
 
 // known reports whether the graph has the edge, and marks it as one that the state has.
 func (g *graph) known(e connectors.Edge) bool {
-	l := g.link(e)
-	links := g.links[connectors.FoldID(e.Child)]
-	for i := range links {
-		if links[i].parent == l.parent && links[i].role == l.role {
-			links[i].stored = true
-			return true
-		}
+	if l := g.find(e); l != nil {
+		l.stored = true
+		return true
 	}
 	return false
 }
@@ -167,11 +195,7 @@ func (g *graph) fresh(gone []connectors.Edge) iter.Seq[connectors.Edge] {
 				if l.stored {
 					continue
 				}
-				e := connectors.Edge{Child: child, Parent: g.parents[l.parent], Group: l.group, Present: true}
-				if l.role >= 0 {
-					e.Role = g.parents[l.role]
-				}
-				if !yield(e) {
+				if !yield(g.edge(child, l)) {
 					return
 				}
 			}

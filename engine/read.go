@@ -32,8 +32,15 @@ type reading struct {
 	// seen are the people whose rows came, removed those of whom the source says that they left the directory.
 	seen    map[string]seen
 	removed map[string]connectors.Removal
-	// rows wait for the end of the read if the mapping uses roles, which edges that come later may still change.
+	// rows wait for the end of the read if the mapping uses roles, which edges that come later may still change, and if
+	// the read is partial: then most rows are of people who are nobody here.
 	rows map[string]connectors.Row
+
+	// partial: the read brings changes only (changes.go). lost are the edges it took away, by child and parent, gone
+	// those that parents read whole no longer have.
+	partial bool
+	lost    map[string]map[string]bool
+	gone    []connectors.Edge
 
 	batch  map[string]draft
 	result mapping.Result
@@ -63,7 +70,7 @@ func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
 	r := &reading{
 		job: j, ctx: ctx, target: target, graph: newGraph(),
 		seen: map[string]seen{}, removed: map[string]connectors.Removal{},
-		batch: map[string]draft{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
+		batch: map[string]draft{}, lost: map[string]map[string]bool{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
 	}
 	if j.roles >= 0 {
 		r.rows = map[string]connectors.Row{}
@@ -84,6 +91,16 @@ func (r *reading) Edge(e connectors.Edge) error {
 		r.graph.add(e)
 	} else {
 		r.graph.remove(e)
+	}
+	if r.partial {
+		child, parent := connectors.FoldID(e.Child), connectors.FoldID(e.Parent)
+		if e.Present {
+			delete(r.lost[child], parent)
+		} else if r.lost[child] == nil {
+			r.lost[child] = map[string]bool{parent: true}
+		} else {
+			r.lost[child][parent] = true
+		}
 	}
 	return nil
 }

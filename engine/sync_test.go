@@ -63,6 +63,7 @@ func TestLifecycle(t *testing.T) {
 		reason  string
 		request string
 		active  bool
+		full    bool // only a full cycle sees it
 	}{
 		{name: "title changed", event: func(w *world, id string) { w.dir.UpdateUser(id, map[string]any{"jobTitle": "Principal"}) },
 			action: plan.Update, reason: "differs in title", request: "PATCH", active: true},
@@ -86,12 +87,13 @@ func TestLifecycle(t *testing.T) {
 			event: func(w *world, id string) { w.leave(id) }, active: true},
 		{name: "edited by hand at RingCentral", event: func(w *world, id string) {
 			w.account.Edit(w.accountOf(id).ID, func(u *ringcentraltest.User) { u.Title = "Hacked" })
-		}, action: plan.Update, reason: "differs in title", request: "PATCH", active: true},
+		}, action: plan.Update, reason: "differs in title", request: "PATCH", active: true, full: true},
 		{name: "deleted by hand at RingCentral", event: func(w *world, id string) { w.account.Remove(w.accountOf(id).ID) },
-			action: plan.Create, request: "POST", active: true},
+			action: plan.Create, request: "POST", active: true, full: true},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		run := func(t *testing.T, kind engine.Kind) {
 			w := newWorld(t, test.setup)
+			w.kind = kind
 			id := w.people[0]
 			w.dir.UpdateUser(id, map[string]any{"jobTitle": "Engineer"})
 			w.sync()
@@ -123,7 +125,11 @@ func TestLifecycle(t *testing.T) {
 			if w.sync(); len(w.writes()) != 0 {
 				t.Error("the next sync wrote again")
 			}
-		})
+		}
+		t.Run(test.name, func(t *testing.T) { run(t, engine.Full) })
+		if !test.full {
+			t.Run(test.name+", incremental", func(t *testing.T) { run(t, engine.Incremental) })
+		}
 	}
 }
 

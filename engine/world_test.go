@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -39,6 +40,7 @@ type world struct {
 	setup   setup
 	people  []string
 	groups  []string
+	kind    engine.Kind // of the cycles that sync runs; "" is full
 }
 
 // setup is what a test may change.
@@ -48,6 +50,7 @@ type setup struct {
 	people      int
 	groups      int
 	scopeAll    bool
+	nested      bool
 	filters     []filter.Group
 	deprovision map[state.Scope]plan.Deprovision
 	delete      bool
@@ -120,7 +123,7 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	w.must(err)
 	source, err := entra.New(entra.Options{
 		Tenant: w.dir.Tenant(), App: w.dir.AppID(), Endpoint: "http://127.0.0.1:1/v1.0",
-		Credential: entra.Credential{Kind: "static", Token: graphToken}, ScopeAll: w.setup.scopeAll,
+		Credential: entra.Credential{Kind: "static", Token: graphToken}, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested,
 		Slots: slots, Transport: handlerTransport{w.dir},
 	})
 	w.must(err)
@@ -135,7 +138,7 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	}
 	store := state.New(db)
 	job := engine.New(store, source, engine.Options{
-		Name: "contoso", Slots: slots, Mapping: m, ScopeAll: w.setup.scopeAll, Guard: w.setup.guard, Concurrency: 4,
+		Name: "contoso", Slots: slots, Mapping: m, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested, Guard: w.setup.guard, Concurrency: 4,
 		RetryBase: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		Policy: plan.Policy{
 			Create: true, Update: true, Disable: true, Delete: w.setup.delete,
@@ -147,14 +150,14 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	return job, target
 }
 
-// trySync runs one sync and returns its report and error.
+// trySync runs one cycle, a full one unless w.kind says otherwise, and returns its report and error.
 func (w *world) trySync(ctx context.Context) (*plan.Report, error) {
 	w.t.Helper()
 	db, err := bolt.Open(w.path, bolt.Options{Create: true})
 	w.must(err)
 	defer func() { w.must(db.Close()) }()
 	job, target := w.job(db)
-	return job.Sync(ctx, target, math.MaxInt)
+	return job.Cycle(ctx, target, cmp.Or(w.kind, engine.Full), math.MaxInt)
 }
 
 func (w *world) sync() *plan.Report {

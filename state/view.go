@@ -173,6 +173,12 @@ func (v *View) Edges(parent string) iter.Seq[connectors.Edge] {
 	return v.edges(prefix, after(prefix))
 }
 
+// EdgesBetween yields the edges from child to parent: one, or one for each role.
+func (v *View) EdgesBetween(parent, child string) iter.Seq[connectors.Edge] {
+	prefix := appendID(idKey(parent), child)
+	return v.edges(prefix, after(prefix))
+}
+
 // AllEdges yields every edge, parent by parent.
 func (v *View) AllEdges() iter.Seq[connectors.Edge] { return v.edges(nil, nil) }
 

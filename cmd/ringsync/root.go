@@ -67,9 +67,18 @@ wrong credentials or removals held.`,
 		newVersionCommand(a),
 	)
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
-		if c.HasSubCommands() {
+		switch {
+		case c.HasSubCommands():
 			refuseUnknown(c)
+		case c.Name() == "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if _, rest, _ := root.Find(args); len(rest) > 0 {
+					return fmt.Errorf("no help on %q", strings.Join(args, " "))
+				}
+				return nil
+			}
 		}
 	}
 	refuseUnknown(root)

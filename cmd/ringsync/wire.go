@@ -119,6 +119,7 @@ func (j *job) options(a *app) engine.Options {
 	}
 	return engine.Options{
 		Name: c.Job, Slots: j.slots, Mapping: j.mapping, ScopeAll: c.Source.Scope == "all",
+		NestedGroups:      c.Source.NestedGroups,
 		AutoDefaultAccess: c.Source.DefaultAccess == entra.AccessAuto,
 		Policy: plan.Policy{
 			Create: allowed("create"), Update: allowed("update"), Disable: allowed("disable"), Delete: allowed("delete"),
