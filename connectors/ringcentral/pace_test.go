@@ -3,6 +3,7 @@ package ringcentral_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -114,6 +115,44 @@ func TestCreatesTakeTheWholeLimit(t *testing.T) {
 					t.Errorf("%d refused, %d early", refused.Load(), a.EarlyRequests())
 				}
 			})
+		})
+	}
+}
+
+// Whatever the limits, the workers and the way of the answers, which overtake one another, nothing is refused.
+func TestNeverTooMany(t *testing.T) {
+	for seed := range uint64(40) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			limit := func() rc.Limit {
+				return rc.Limit{Requests: 1 + r.IntN(20), Window: time.Duration(1+r.IntN(90)) * time.Second, Penalty: time.Minute}
+			}
+			limits := map[string]rc.Limit{rc.Light: limit(), rc.Heavy: limit()}
+			a, refused, h := limitedAccount(limits)
+			id := a.Add(rc.User{UserName: "a@x.test", Email: "a@x.test", GivenName: "A", FamilyName: "B"})
+			var mu sync.Mutex
+			wait := func() {
+				mu.Lock()
+				d := time.Duration(r.Int64N(int64(3 * time.Second)))
+				mu.Unlock()
+				time.Sleep(d)
+			}
+			c := overMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				wait()
+				h.ServeHTTP(w, r)
+				wait()
+			}))
+			if err := drain(t.Context(), c, 1+r.IntN(20), 100, func(i int) error {
+				if i%3 == 0 {
+					if _, err := c.Get(t.Context(), id); err != nil {
+						return err
+					}
+				}
+				_, err := c.Create(t.Context(), person(fmt.Sprintf("u%d@x.test", i)))
+				return err
+			}); err != nil || refused.Load() > 0 || len(a.Users()) != 101 {
+				t.Errorf("seed %d, %+v: %d refused, %d accounts (%v)", seed, limits, refused.Load(), len(a.Users()), err)
+			}
 		})
 	}
 }
