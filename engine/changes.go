@@ -20,7 +20,7 @@ func (j *Job) changes(ctx context.Context, target TargetReader, mark state.Mark)
 	r := j.newReading(ctx, target)
 	r.partial, r.rows = true, map[string]connectors.Row{}
 	if err := j.source.Changes(ctx, mark.Data, r); err != nil {
-		return r, fmt.Errorf("read changes of the directory: %w", err)
+		return r, &sideError{quarantineSource, fmt.Errorf("read changes of the directory: %w", err)}
 	}
 	if err := j.loadGroups(ctx, r); err != nil {
 		return r, err

@@ -25,51 +25,53 @@ import (
 func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	var summary plan.Summary
 	var changes []plan.Change
+	x.mu.Lock()
+	room := x.tally.keep - len(x.tally.changes)
+	rd := x.round
+	x.mu.Unlock()
 	err := x.job.store.Update(ctx, func(tx *state.Tx) error {
 		summary, changes = plan.Summary{}, nil
 		for i := range group {
 			if group[i].nothing {
 				continue
 			}
-			c, err := x.apply(tx, &group[i])
+			c, err := x.apply(tx, &group[i], rd)
 			if err != nil {
 				return err
 			}
 			if c.Status == plan.StatusDone {
 				summary.Count(c)
-				if c.Action != plan.None && len(x.changes)+len(changes) < x.keep {
+				if c.Action != plan.None && len(changes) < room {
 					changes = append(changes, c)
 				}
 			}
 		}
-		return nil
+		return x.job.watch(tx, group, x.serving)
 	})
 	if err != nil {
 		return err
 	}
-	x.summary.Create += summary.Create
-	x.summary.Update += summary.Update
-	x.summary.Enable += summary.Enable
-	x.summary.Disable += summary.Disable
-	x.summary.Delete += summary.Delete
-	x.changes = append(x.changes, changes...)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tally.summary.Add(summary)
+	x.tally.changes = append(x.tally.changes, changes...)
 	for i := range group {
 		if group[i].nothing {
 			continue
 		}
 		if group[i].linked {
-			x.adopted++
+			x.tally.adopted++
 		}
 		x.job.progress.exported.Add(1)
-		if err := group[i].err; err != nil && stopsRun(err) {
-			x.stop(err)
+		if err := group[i].err; err != nil && stopsRun(err) && !x.serving && x.stopped == nil {
+			x.stopped = err
 		}
 	}
 	return nil
 }
 
 // apply writes one outcome down and returns what to report of it.
-func (x *exporter) apply(tx *state.Tx, o *outcome) (plan.Change, error) {
+func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error) {
 	now := x.job.Now()
 	p, err := tx.Person(o.id)
 	if err != nil {
@@ -86,21 +88,21 @@ func (x *exporter) apply(tx *state.Tx, o *outcome) (plan.Change, error) {
 	var c plan.Change
 	switch {
 	case o.err != nil:
-		c, err = x.fail(tx, p, o, now)
+		c, err = x.fail(tx, p, o, rd.cycle, now)
 	case o.late:
 		c, err = x.judgeLate(tx, p, o, now)
 	default:
-		c, err = x.succeed(tx, p, o, now)
+		c, err = x.succeed(tx, p, o, rd.cycle, now)
 	}
 	if err != nil {
 		return c, err
 	}
-	c.Warnings = x.notes[o.id]
-	return c, x.log(tx, o, c, p, now)
+	c.Warnings = rd.notes[o.id]
+	return c, x.log(tx, o, c, p, rd.cycle, now)
 }
 
 // succeed records what the target acknowledged, or that nothing differs.
-func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
+func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle state.Cycle, now time.Time) (plan.Change, error) {
 	j := x.job
 	c := j.change(o.prepared, plan.StatusDone)
 	x.settled(o.id)
@@ -133,7 +135,7 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, now time.T
 		return c, tx.DeletePerson(p.ID) // they left before an account was made, and none of theirs was found
 	}
 	if o.conflict != nil {
-		x.escrow(p, o.conflict.code, o.conflict.text, 0, now)
+		x.escrow(p, cycle, state.Failure{Code: o.conflict.code, Text: o.conflict.text, Since: since(p, now)}, now)
 		if !o.wrote {
 			c.Status = plan.StatusConflict
 		}
@@ -211,7 +213,7 @@ func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time
 }
 
 // fail sorts an error by what is done about it.
-func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
+func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.Cycle, now time.Time) (plan.Change, error) {
 	c := x.job.change(o.prepared, plan.StatusPending)
 	fault := connectors.FaultOf(o.err)
 	if errors.Is(o.err, context.Canceled) && fault == connectors.FaultOther {
@@ -252,11 +254,12 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, now time.Time
 		}
 		fallthrough
 	default:
+		o.firstFailure = p.Attempts == 0
 		c.Status = plan.StatusEscrowed
 		if fault == connectors.FaultConflict {
 			c.Status = plan.StatusConflict
 		}
-		x.escrow(p, code, o.err.Error(), status, now)
+		x.escrow(p, cycle, state.Failure{Code: code, Text: o.err.Error(), Since: since(p, now), Status: status}, now)
 	}
 	return c, tx.PutPerson(p)
 }
@@ -295,9 +298,9 @@ func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now tim
 }
 
 // escrow puts the person aside for 1, 2, 4 … cycles, a day at most.
-func (x *exporter) escrow(p *state.Person, code, text string, status int, now time.Time) {
-	p.Failure = state.Failure{Code: code, Text: text, Since: since(p, now), Status: status}
-	p.RetryCycle = x.cycle.Number + 1<<min(p.Attempts, 10)
+func (x *exporter) escrow(p *state.Person, cycle state.Cycle, f state.Failure, now time.Time) {
+	p.Failure = f
+	p.RetryCycle = cycle.Number + 1<<min(p.Attempts, 10)
 	p.Attempts++
 	p.Escrowed = true
 	if p.Class == state.ClassNone {
@@ -349,13 +352,13 @@ func (x *exporter) setCautious(on bool) {
 
 // log appends the record of the outcome. Nothing is said of a person about whom nothing was found to do, nor of a
 // try that will be repeated in a moment.
-func (x *exporter) log(tx *state.Tx, o *outcome, c plan.Change, p *state.Person, now time.Time) error {
+func (x *exporter) log(tx *state.Tx, o *outcome, c plan.Change, p *state.Person, cycle state.Cycle, now time.Time) error {
 	if c.Status == plan.StatusPending || c.Action == plan.None && c.Error == "" && !o.linked {
 		return nil
 	}
 	entry := &state.LogEntry{
-		Time: now, Cycle: x.cycle.ID, Action: string(c.Action), Status: "success",
-		Change: x.cycle.ID + "/" + o.id + "/" + strconv.FormatUint(o.sent, 10),
+		Time: now, Cycle: cycle.ID, Action: string(c.Action), Status: "success",
+		Change: cycle.ID + "/" + o.id + "/" + strconv.FormatUint(o.sent, 10),
 		Source: c.Source, Target: c.Target, Reason: c.Reason, Error: c.Error, Duration: o.took, Warnings: c.Warnings,
 	}
 	if c.Action == plan.None {

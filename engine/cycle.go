@@ -39,21 +39,27 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 	if err != nil {
 		return nil, err
 	}
+	rd := round{cycle: cycle}
 	report := j.report(cycle, why)
-	x := &exporter{target: target, cycle: cycle, keep: keep}
 	// What was done is reported and recorded also when the run is told to stop.
 	after := context.WithoutCancel(ctx)
-	err = j.read(ctx, target, x, report)
+	err = j.read(ctx, target, &rd, report)
 	if err == nil {
 		j.phase(PhaseExport)
-		err = j.export(ctx, x)
-		report.Summary, report.Changes = x.summary, x.changes
-		if remainErr := j.remaining(after, report, x); err == nil {
+		x := j.newExporter(target)
+		x.count(keep)
+		if err = x.begin(ctx, rd); err == nil {
+			err = x.run(ctx)
+		}
+		done := x.count(0)
+		report.Summary, report.Changes = done.summary, done.changes
+		report.Strangers -= done.adopted
+		if remainErr := j.remaining(after, report, rd, x); err == nil {
 			err = remainErr
 		}
 	}
 	report.Sort()
-	if endErr := j.end(after, x.cycle, report, err); err == nil {
+	if endErr := j.end(after, rd.cycle, report, err); err == nil {
 		err = endErr
 	}
 	return report, err
@@ -67,13 +73,13 @@ func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, erro
 	if err != nil {
 		return nil, err
 	}
+	rd := round{cycle: cycle}
 	report := j.report(cycle, "")
-	x := &exporter{cycle: cycle}
-	if err := j.read(ctx, target, x, report); err != nil {
+	if err := j.read(ctx, target, &rd, report); err != nil {
 		return report, err
 	}
 	j.phase(PhaseExport)
-	if err := j.preview(ctx, target, x, report); err != nil {
+	if err := j.preview(ctx, target, rd, report); err != nil {
 		return report, err
 	}
 	report.Sort()
@@ -92,41 +98,44 @@ func (j *Job) report(c state.Cycle, why string) *plan.Report {
 }
 
 // read brings a cycle to the point where the outbox holds all that is to be sent.
-func (j *Job) read(ctx context.Context, target TargetReader, x *exporter, report *plan.Report) error {
+func (j *Job) read(ctx context.Context, target TargetReader, rd *round, report *plan.Report) error {
 	j.phase(PhaseRead)
 	var r *reading
 	var err error
-	if x.cycle.Kind == string(Incremental) {
-		r, err = j.readChanges(ctx, target, x)
+	if rd.cycle.Kind == string(Incremental) {
+		r, err = j.readChanges(ctx, target)
 		if connectors.FaultOf(err) == connectors.FaultResync {
 			report.Warnings = append(report.Warnings, fmt.Sprintf("a full cycle is needed: %v", err))
-			x.cycle.Kind, report.Kind = string(Full), string(Full)
-			r, err = j.readAll(ctx, target, x)
+			rd.cycle.Kind, report.Kind = string(Full), string(Full)
+			r, err = j.readAll(ctx, target, rd)
 		}
 	} else {
-		r, err = j.readAll(ctx, target, x)
+		r, err = j.readAll(ctx, target, rd)
 	}
 	if r != nil {
 		report.Warnings = append(report.Warnings, r.warnings...)
 		for _, s := range r.skipped {
 			report.Skipped = append(report.Skipped, s)
 		}
-		x.notes = r.notes
+		rd.notes = r.notes
+	}
+	if settleErr := j.settleQuarantine(ctx, rd.listing != nil, err); err == nil {
+		err = settleErr
 	}
 	if err != nil {
 		return err
 	}
-	if x.listing != nil {
-		report.Strangers = x.listing.strangers
+	if rd.listing != nil {
+		report.Strangers = rd.listing.strangers
 	}
-	if err := j.release(ctx, x.cycle); err != nil {
+	if err := j.release(ctx, rd.cycle); err != nil {
 		return err
 	}
-	return j.remember(ctx, r, x.cycle)
+	return j.remember(ctx, r, rd.cycle)
 }
 
 // readChanges is the reading part of an incremental cycle.
-func (j *Job) readChanges(ctx context.Context, target TargetReader, x *exporter) (*reading, error) {
+func (j *Job) readChanges(ctx context.Context, target TargetReader) (*reading, error) {
 	var mark state.Mark
 	err := j.store.View(ctx, func(v *state.View) error { mark, _ = v.Mark(); return nil })
 	if err != nil {
@@ -136,7 +145,7 @@ func (j *Job) readChanges(ctx context.Context, target TargetReader, x *exporter)
 }
 
 // readAll is the reading part of a full cycle: both sides at the same time, then a decision about everybody.
-func (j *Job) readAll(ctx context.Context, target TargetReader, x *exporter) (*reading, error) {
+func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*reading, error) {
 	var counts state.Counts
 	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {
 		return nil, err
@@ -148,15 +157,15 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, x *exporter) (*r
 	group, both := errgroup.WithContext(ctx)
 	r.ctx = both
 	group.Go(func() (err error) {
-		x.listing, err = j.list(both, target)
+		rd.listing, err = j.list(both, target)
 		if err != nil {
-			return fmt.Errorf("read the accounts at the target: %w", err)
+			return &sideError{quarantineTarget, fmt.Errorf("read the accounts at the target: %w", err)}
 		}
 		return nil
 	})
 	group.Go(func() error {
 		if err := j.source.Full(both, r); err != nil {
-			return fmt.Errorf("read the directory: %w", err)
+			return &sideError{quarantineSource, fmt.Errorf("read the directory: %w", err)}
 		}
 		return r.finish()
 	})
@@ -167,12 +176,12 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, x *exporter) (*r
 	if err := j.defaultAccess(ctx, r); err != nil {
 		return r, err
 	}
-	x.listing.first = counts.People == 0
-	if !x.listing.summary.Whole() {
-		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", x.listing.summary.Total, x.listing.summary.Read))
+	rd.listing.first = counts.People == 0
+	if !rd.listing.summary.Whole() {
+		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", rd.listing.summary.Total, rd.listing.summary.Read))
 	}
 	j.phase(PhaseDecide)
-	return r, j.decide(ctx, r, x.listing)
+	return r, j.decide(ctx, r, rd.listing)
 }
 
 // DefaultAccess returns what the rule for the Default Access role came to in the first cycle: include or exclude, ""
@@ -354,31 +363,56 @@ func (j *Job) end(ctx context.Context, c state.Cycle, report *plan.Report, faile
 	return j.store.Update(ctx, func(tx *state.Tx) error { return tx.PutCycle(&c) })
 }
 
-// remaining tells of all who are not done: it looks at the records as the run leaves them.
-func (j *Job) remaining(ctx context.Context, report *plan.Report, x *exporter) error {
-	done := report.Summary.Create + report.Summary.Update + report.Summary.Enable
-	inScope := 0
-	err := j.eachPerson(ctx, func(p *state.Person) error {
-		if p.Class == state.ClassNone {
-			if p.Scope == state.InScope && p.TargetID != "" {
-				inScope++
-			}
-			return nil
+// remaining tells of all who are not done. It looks at the outbox as the run leaves it and not at everybody: an
+// incremental cycle must not cost what a full one does.
+func (j *Job) remaining(ctx context.Context, report *plan.Report, rd round, x *exporter) error {
+	x.mu.Lock()
+	exhausted := x.exhausted
+	x.mu.Unlock()
+	var ids []string
+	var counts state.Counts
+	err := j.store.View(ctx, func(v *state.View) error {
+		counts = v.Counts()
+		for e := range v.Outbox() {
+			ids = append(ids, e.ID)
 		}
-		c := j.change(prepared{person: p, decision: j.Policy.Decide(p)}, j.standing(p, x))
-		c.Error, c.Held, c.Warnings = p.Failure.Text, p.Held, x.notes[p.ID]
-		report.Changes = append(report.Changes, c)
-		report.Summary.Count(c)
 		return nil
 	})
-	report.Strangers -= x.adopted
-	report.Summary.Unchanged = max(0, inScope-done)
-	report.Summary.Skipped = len(report.Skipped)
+	if err != nil {
+		return err
+	}
+	s := &report.Summary
+	s.Unchanged = counts.Active - s.Create - s.Update - s.Enable
+	s.Skipped = len(report.Skipped)
+	err = j.eachRuling(ctx, ids, func(_ *state.View, p *state.Person) error {
+		c := j.pending(p, exhausted)
+		c.Warnings = rd.notes[p.ID]
+		report.Changes = append(report.Changes, c)
+		s.Count(c)
+		if active(p) {
+			s.Unchanged--
+		}
+		return nil
+	})
+	s.Unchanged = max(0, s.Unchanged)
 	return err
 }
 
+// active reports whether the person has an account that is known to be active; see state.Counts.
+func active(p *state.Person) bool {
+	if p.TargetID == "" {
+		return false
+	}
+	if a := p.Attribute(plan.AttrActive); a != nil {
+		if on, known := a.Known().AsBool(); known {
+			return on
+		}
+	}
+	return p.Scope == state.InScope
+}
+
 // standing is the status of somebody who is still in the outbox.
-func (j *Job) standing(p *state.Person, x *exporter) string {
+func standing(p *state.Person, exhausted bool) string {
 	switch {
 	case p.Class == state.ClassHeld:
 		return plan.StatusHeld
@@ -386,7 +420,7 @@ func (j *Job) standing(p *state.Person, x *exporter) string {
 		return plan.StatusConflict
 	case p.Escrowed:
 		return plan.StatusEscrowed
-	case p.Class == state.ClassCreate && x.exhausted:
+	case p.Class == state.ClassCreate && exhausted:
 		return plan.StatusWaiting
 	}
 	return plan.StatusPending
@@ -401,13 +435,13 @@ func isConflict(code string) bool {
 }
 
 // preview decides for everybody in the outbox what would be sent now.
-func (j *Job) preview(ctx context.Context, target TargetReader, x *exporter, report *plan.Report) error {
+func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report *plan.Report) error {
 	var people []*state.Person
 	unchanged := 0
 	err := j.eachPerson(ctx, func(p *state.Person) error {
 		if p.Class != state.ClassNone {
 			people = append(people, p)
-		} else if p.Scope == state.InScope && p.TargetID != "" {
+		} else if active(p) {
 			unchanged++
 		}
 		return nil
@@ -421,7 +455,7 @@ func (j *Job) preview(ctx context.Context, target TargetReader, x *exporter, rep
 	group.SetLimit(j.Concurrency)
 	for i, p := range people {
 		group.Go(func() error {
-			l := x.listing
+			l := rd.listing
 			if p.Attempts > 0 {
 				l = nil
 			}
@@ -442,7 +476,7 @@ func (j *Job) preview(ctx context.Context, target TargetReader, x *exporter, rep
 		}
 		c := j.change(results[i], j.outlook(p, results[i]))
 		if c.Action == plan.None && c.Status == plan.StatusPlanned {
-			if p.Scope == state.InScope && p.TargetID != "" {
+			if active(p) {
 				unchanged++
 			}
 			continue
@@ -450,7 +484,7 @@ func (j *Job) preview(ctx context.Context, target TargetReader, x *exporter, rep
 		if c.Error == "" {
 			c.Error = p.Failure.Text
 		}
-		c.Held, c.Warnings = p.Held, x.notes[p.ID]
+		c.Held, c.Warnings = p.Held, rd.notes[p.ID]
 		report.Changes = append(report.Changes, c)
 		report.Summary.Count(c)
 	}

@@ -21,55 +21,88 @@ const (
 	commitMost = 256
 )
 
-// exporter sends what is in the outbox until nothing is due. One goroutine dispatches, one commits, and each person
-// in flight has one of their own. It is used once.
+// round is what one cycle hands to the exporter beside the outbox.
+type round struct {
+	cycle   state.Cycle
+	listing *listing            // the target's list of a full cycle, nil after an incremental one
+	notes   map[string][]string // warnings by person
+}
+
+// exporter sends what is in the outbox: until nothing is due, or, serving, until it is told to stop. One goroutine
+// dispatches, one commits, and each person in flight has one of their own. It is used once.
 type exporter struct {
 	job     *Job
 	target  Target
-	listing *listing
-	cycle   state.Cycle
-	notes   map[string][]string
-	keep    int // changes that are done and stay in the report
+	serving bool // goes on when nothing is due, and obeys pause and quarantine
 
 	results chan outcome
 	changed chan struct{} // something happened that the dispatcher may be waiting for
 
 	mu       sync.Mutex
+	round    round
 	inFlight map[string]state.Class
 	fetched  []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
 	tries    map[string]int       // tries in place, by person
 	later    map[string]time.Time // when the next try in place is due
+	idlers   []chan struct{}      // closed once nothing is due and nothing in flight
 	// exhausted: the target said that no licence is free; no further create is tried in this run. cautious: it said so
 	// in an earlier run, so one create goes alone to see whether that still holds.
 	exhausted, cautious bool
 	stopped             error // why nothing more is dispatched
 
+	tally tally
+}
+
+// tally is what the exporter did since it began or since a report began.
+type tally struct {
 	summary plan.Summary
+	keep    int // changes that are done and stay in changes
 	changes []plan.Change
 	adopted int // accounts that were linked
 }
 
-// export drains the outbox: all that is due now, and all that comes due by retries in place.
-func (j *Job) export(ctx context.Context, x *exporter) error {
-	x.job = j
-	x.results = make(chan outcome, j.Concurrency)
-	x.changed = make(chan struct{}, 1)
-	x.inFlight, x.tries, x.later = map[string]state.Class{}, map[string]int{}, map[string]time.Time{}
-	err := j.store.View(ctx, func(v *state.View) error {
+func (j *Job) newExporter(target Target) *exporter {
+	return &exporter{
+		job: j, target: target,
+		results: make(chan outcome, j.Concurrency), changed: make(chan struct{}, 1),
+		inFlight: map[string]state.Class{}, tries: map[string]int{}, later: map[string]time.Time{},
+	}
+}
+
+// begin takes over what a cycle decided. One create finds out whether licences are free again.
+func (x *exporter) begin(ctx context.Context, rd round) error {
+	return x.job.store.View(ctx, func(v *state.View) error {
 		counts := v.Counts()
+		queued := 0
 		for class, n := range counts.Queued {
 			if state.Class(class) != state.ClassHeld {
-				j.progress.queued.Add(int64(n))
+				queued += n
 			}
 		}
 		var since time.Time
 		out, err := v.Get(metaCapacity, &since)
-		x.cautious = out && !since.IsZero()
+		x.mu.Lock()
+		x.round, x.fetched = rd, nil
+		x.exhausted, x.cautious = false, out && !since.IsZero()
+		x.mu.Unlock()
+		x.job.progress.queued.Store(int64(queued))
+		x.job.progress.exported.Store(0)
+		x.signal()
 		return err
 	})
-	if err != nil {
-		return err
-	}
+}
+
+// count begins a new tally that keeps so many finished changes, and returns the old one.
+func (x *exporter) count(keep int) tally {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old := x.tally
+	x.tally = tally{keep: keep}
+	return old
+}
+
+// run works until nothing is due, or, serving, until ctx ends. What is in flight then is given time to end.
+func (x *exporter) run(ctx context.Context) error {
 	flight, land := context.WithCancel(context.WithoutCancel(ctx))
 	defer land()
 	stopWatch := context.AfterFunc(ctx, func() {
@@ -81,7 +114,7 @@ func (j *Job) export(ctx context.Context, x *exporter) error {
 	committed := make(chan error, 1)
 	go func() { committed <- x.commitAll(flight) }()
 	var workers sync.WaitGroup
-	err = x.dispatch(ctx, flight, &workers)
+	err := x.dispatch(ctx, flight, &workers)
 	workers.Wait()
 	close(x.results)
 	if commitErr := <-committed; commitErr != nil {
@@ -93,6 +126,29 @@ func (j *Job) export(ctx context.Context, x *exporter) error {
 		return x.stopped
 	}
 	return err
+}
+
+// idle waits until nothing is due and nothing in flight.
+func (x *exporter) idle(ctx context.Context) error {
+	done := make(chan struct{})
+	x.mu.Lock()
+	x.idlers = append(x.idlers, done)
+	x.mu.Unlock()
+	x.signal()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// wake makes the dispatcher look at the outbox anew: something more urgent may be in it.
+func (x *exporter) wake() {
+	x.mu.Lock()
+	x.fetched = nil
+	x.mu.Unlock()
+	x.signal()
 }
 
 // dispatch hands out people, most urgent first. It takes a place at the target before it chooses whom to send, so
@@ -196,7 +252,16 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 		}
 	}
 	if len(x.inFlight) == 0 && len(x.later) == 0 {
-		return "", drained, wait, nil
+		for _, done := range x.idlers {
+			close(done)
+		}
+		x.idlers = nil
+		if !x.serving {
+			return "", drained, wait, nil
+		}
+	}
+	if x.serving { // a due time that has come up meanwhile, a quarantine that has ended
+		wait = x.job.Now().Add(time.Minute)
 	}
 	for _, due := range x.later {
 		if wait.IsZero() || due.Before(wait) {
@@ -211,7 +276,11 @@ func (x *exporter) fetch(ctx context.Context) error {
 	x.fetched = x.fetched[:0]
 	now := x.job.Now()
 	return x.job.store.View(ctx, func(v *state.View) error {
-		for _, class := range []state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
+		classes, err := x.job.open(v, x.serving)
+		if err != nil {
+			return err
+		}
+		for _, class := range classes {
 			if class == state.ClassCreate && !x.mayCreate() {
 				continue
 			}
@@ -260,9 +329,12 @@ type outcome struct {
 	resource connectors.Resource
 	wrote    bool // a write was acknowledged
 	nothing  bool // the person was not to be sent after all
-	late     bool // the change turned out to take something away, which the guard has not judged
-	started  time.Time
-	took     time.Duration
+	// firstFailure: nobody had failed to send this person before, and it is the person's failure: not capacity, not a
+	// limit, not the service as a whole.
+	firstFailure bool
+	late         bool // the change turned out to take something away, which the guard has not judged
+	started      time.Time
+	took         time.Duration
 }
 
 // send brings one person as far as one request to the target can. The place that was reserved is used up by a write
@@ -286,8 +358,9 @@ func (x *exporter) send(ctx context.Context, id string) (o outcome) {
 		o.nothing = true
 		return o
 	}
-	class, l := p.Class, x.listing
+	class := p.Class
 	x.mu.Lock()
+	l := x.round.listing
 	if x.tries[id] > 0 || p.Attempts > 0 {
 		l = nil // the list is older than what went wrong
 	}
@@ -358,11 +431,7 @@ func (x *exporter) commitAll(ctx context.Context) error {
 	return failed
 }
 
-// stopsRun says whether an error concerns everybody, so that going on would only repeat it.
+// stopsRun says whether an error concerns everybody, so that a run ends with it.
 func stopsRun(err error) bool {
-	switch connectors.FaultOf(err) {
-	case connectors.FaultCredentials, connectors.FaultPermission, connectors.FaultProtocol:
-		return true
-	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return quarantines(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -64,6 +64,9 @@ func (g Guard) judge(v *state.View, adding int, now time.Time) (verdict, error) 
 const (
 	metaHeldLists     = "held-lists"     // number of the last held list
 	metaCapacity      = "capacity"       // since when no licence was free
+	metaPaused        = "paused"         // since when the job is paused
+	metaQuarantine    = "quarantine"     // Quarantine
+	metaHealth        = "health"         // who was tried in the last 24 hours, by hour
 	metaUnfinished    = "full-running"   // a full cycle has begun and not come to its end
 	metaMapping       = "mapping"        // fingerprint of the mapping that the last cycle went by
 	metaDefaultAccess = "default-access" // what the rule for the Default Access role came to

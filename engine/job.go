@@ -23,6 +23,7 @@ type Options struct {
 	AutoDefaultAccess bool
 	Policy            plan.Policy
 	Guard             Guard
+	Thresholds        Thresholds // of the quarantine; zero for none
 	// Concurrency is the number of people in flight at the target at most.
 	Concurrency int
 	// RetryBase is the wait before the first retry in place; it doubles each time. 0 means 2 s.
@@ -39,6 +40,7 @@ type Job struct {
 	target   *connectors.Slots // target slots
 	roles    int               // source slot of appRoleAssignments, -1 if not mapped
 	progress progress
+	service  atomic.Pointer[service] // nil unless Serve is at work
 }
 
 // New returns a job over the store, which must have been bound to the job's source and target.

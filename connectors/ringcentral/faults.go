@@ -60,8 +60,7 @@ var rules = []rule{
 }
 
 // failure sorts an answer that is no success.
-func failure(r call, a *answer) *connectors.Error {
-	said := a.said()
+func failure(r call, a *answer, said scim.ErrorBody) *connectors.Error {
 	e := &connectors.Error{Fault: connectors.FaultOther, Op: r.op, Status: a.status, Code: said.Code,
 		Detail: said.Detail, Attribute: attributeIn(said), RetryAfter: cmp.Or(a.stopped, retryAfter(a.header, time.Now()))}
 	switch {

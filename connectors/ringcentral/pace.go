@@ -5,8 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -41,18 +39,8 @@ const (
 	// rounding is what a whole-second Retry-After may have lost.
 	rounding = time.Second
 	// leastPenalty is how long to wait after a 429 that does not say.
-	leastPenalty  = 30 * time.Second
-	longestWait   = 24 * time.Hour // bounds what headers can ask for
-	defaultWindow = time.Minute
+	leastPenalty = 30 * time.Second
 )
-
-// Limit is one of RingCentral's limits as the last answer of its group gave it.
-type Limit struct {
-	Group     string // light, medium, heavy
-	Requests  int    // in a window
-	Remaining int
-	Window    time.Duration
-}
 
 type pacer struct {
 	share float64
@@ -68,7 +56,8 @@ type pacer struct {
 	promised, reserved int
 }
 
-// group is one of RingCentral's buckets, or a lane's own as long as it has no name. Requests 0 means that no limit is known.
+// group is one of RingCentral's buckets, or a lane's own as long as it has no name. Requests 0 means that no limit is
+// known.
 type group struct {
 	Limit
 	learning bool // one request at a time
@@ -142,7 +131,7 @@ func (p *pacer) begin(ctx context.Context, l lane) (*group, error) {
 // free reports whether the group admits one more request beside so many that are promised.
 func (p *pacer) free(g *group, promised int) bool {
 	now := time.Now()
-	if now.Before(p.stopped) || now.Before(g.stopped) {
+	if now.Before(later(p.stopped, g.stopped)) {
 		return false
 	}
 	if g.learning {
@@ -194,15 +183,10 @@ func sleep(ctx context.Context, at time.Time, changed <-chan struct{}) {
 
 // next is when time alone may admit a request, zero if only an event can.
 func (p *pacer) next(g *group) time.Time {
-	now := time.Now()
-	at := p.stopped
-	if g.stopped.After(at) {
-		at = g.stopped
-	}
-	if at.After(now) {
+	if at := later(p.stopped, g.stopped); at.After(time.Now()) {
 		return at
 	}
-	at = time.Time{}
+	var at time.Time
 	if g.learning { // only an answer helps
 		return at
 	}
@@ -232,8 +216,9 @@ func (p *pacer) lost(g *group) {
 	p.wake()
 }
 
-// answer ends a request and learns from its answer. For a 429 it stops the group, or all of them, and returns how long.
-func (p *pacer) answer(l lane, g *group, status int, h http.Header) time.Duration {
+// answer ends a request and learns from its answer: its headers, whether it is a success, and whether a rate limit is
+// exceeded. For the latter it stops the group, or all of them, and returns how long.
+func (p *pacer) answer(l lane, g *group, h http.Header, success, limited bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.wake()
@@ -247,8 +232,9 @@ func (p *pacer) answer(l lane, g *group, status int, h http.Header) time.Duratio
 	if said {
 		g.notice(now, g.learning && g.flying == 0)
 	}
-	if status != http.StatusTooManyRequests {
-		if said || status/100 == 2 {
+	if !limited {
+		// What was sent before a penalty and answered in it says nothing about the time after it.
+		if (said || success) && !now.Before(later(p.stopped, g.stopped)) {
 			g.learning = false
 		}
 		return 0
@@ -339,32 +325,4 @@ func (p *pacer) limits() []Limit {
 		known = append(known, p.named[name].Limit)
 	}
 	return known
-}
-
-// parseLimit reads the X-Rate-Limit headers; ok is false if they give no limit.
-func parseLimit(h http.Header) (l Limit, ok bool) {
-	n, err := strconv.Atoi(strings.TrimSpace(h.Get("X-Rate-Limit-Limit")))
-	if err != nil || n <= 0 {
-		return Limit{}, false
-	}
-	l = Limit{Group: strings.ToLower(strings.TrimSpace(h.Get("X-Rate-Limit-Group"))), Requests: n, Remaining: n, Window: defaultWindow}
-	if r, err := strconv.Atoi(strings.TrimSpace(h.Get("X-Rate-Limit-Remaining"))); err == nil {
-		l.Remaining = max(0, min(r, n))
-	}
-	if s, err := strconv.Atoi(strings.TrimSpace(h.Get("X-Rate-Limit-Window"))); err == nil && s > 0 {
-		l.Window = min(time.Duration(min(s, int(longestWait/time.Second)))*time.Second, longestWait)
-	}
-	return l, true
-}
-
-// retryAfter reads Retry-After (RFC 9110, section 10.2.3): seconds, fractions too, or an HTTP date. 0 if not given.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	said := strings.TrimSpace(h.Get("Retry-After"))
-	if s, err := strconv.ParseFloat(said, 64); err == nil && s >= 0 {
-		return time.Duration(min(s, longestWait.Seconds()) * float64(time.Second))
-	}
-	if at, err := http.ParseTime(said); err == nil {
-		return max(0, min(at.Sub(now), longestWait))
-	}
-	return 0
 }

@@ -28,7 +28,8 @@ var countries = map[string]country{
 	"united kingdom of great britain and northern ireland": unitedKingdom,
 }
 
-// The subdivisions of ISO 3166-2:US and ISO 3166-2:CA, code and name; Québec in both spellings.
+// The subdivisions of ISO 3166-2:US and ISO 3166-2:CA, code and English name. That RingCentral also takes the French
+// names is not known, and a state that it does not take costs the whole person, not only the address.
 const (
 	subdivisionsUS = `AL Alabama;AK Alaska;AZ Arizona;AR Arkansas;CA California;CO Colorado;CT Connecticut;DE Delaware;
 FL Florida;GA Georgia;HI Hawaii;ID Idaho;IL Illinois;IN Indiana;IA Iowa;KS Kansas;KY Kentucky;LA Louisiana;ME Maine;
@@ -39,7 +40,7 @@ VA Virginia;WA Washington;WV West Virginia;WI Wisconsin;WY Wyoming;DC District o
 MP Northern Mariana Islands;PR Puerto Rico;UM United States Minor Outlying Islands;VI Virgin Islands, U.S.`
 
 	subdivisionsCA = `AB Alberta;BC British Columbia;MB Manitoba;NB New Brunswick;NL Newfoundland and Labrador;
-NT Northwest Territories;NS Nova Scotia;NU Nunavut;ON Ontario;PE Prince Edward Island;QC Quebec;QC Québec;
+NT Northwest Territories;NS Nova Scotia;NU Nunavut;ON Ontario;PE Prince Edward Island;QC Quebec;
 SK Saskatchewan;YT Yukon`
 )
 
@@ -60,7 +61,7 @@ func codesAndNames(list string) map[string]bool {
 // countryOf recognises a country however the directory writes it.
 func countryOf(s string) country {
 	var room [64]byte
-	return countries[string(lower(room[:0], s))]
+	return countries[string(lower(room[:0], strings.TrimSpace(s)))]
 }
 
 // accepts reports whether the country takes s as a state.

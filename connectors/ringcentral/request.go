@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,6 +55,12 @@ type answer struct {
 	token   string
 }
 
+// limited reports whether the answer says that a rate limit is exceeded. CMN-304, two requests for one account at the
+// same time, has the status but no penalty.
+func (a *answer) limited(code string) bool {
+	return a.status == http.StatusTooManyRequests && (code != "CMN-304" || a.header.Get("Retry-After") != "")
+}
+
 // said reads the body as what an error says. Some servers repeat the token that they refuse.
 func (a *answer) said() scim.ErrorBody {
 	said := scim.ParseError(a.body)
@@ -71,54 +78,68 @@ func (c *Client) send(ctx context.Context, r call) (*answer, error) {
 	if err != nil {
 		return nil, &connectors.Error{Fault: connectors.FaultTransient, Op: r.op, Detail: "not sent", Err: err}
 	}
-	counted := false
-	defer func() {
-		if !counted {
-			c.pace.lost(group)
-		}
-	}()
-	token, err := c.token(ctx)
-	if err != nil {
-		if e, ok := errors.AsType[*connectors.Error](err); ok {
-			return nil, e
-		}
-		return nil, &connectors.Error{Fault: connectors.FaultCredentials, Op: r.op, Detail: "no access token", Err: err}
-	}
-	if token = strings.TrimSpace(token); token == "" {
-		return nil, &connectors.Error{Fault: connectors.FaultCredentials, Op: r.op, Detail: "the access token is empty", Remedy: remedyToken}
-	}
-	bounded, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
-	defer cancel()
-	req, err := c.request(bounded, r, token)
-	if err != nil {
-		return nil, &connectors.Error{Fault: connectors.FaultOther, Op: r.op, Err: err}
-	}
 	began := time.Now()
-	resp, err := c.http.Do(req)
-	if err != nil {
-		err = cause(bounded, err)
+	a, err := c.exchange(ctx, r)
+	if a == nil {
+		c.pace.lost(group)
 		c.log.DebugContext(ctx, "request failed", "op", r.op, "method", r.method, "after", time.Since(began), "error", err)
-		return nil, unanswered(r, err)
+		return nil, err
 	}
-	defer resp.Body.Close()
-	a := &answer{status: resp.StatusCode, header: resp.Header, token: token}
-	a.stopped = c.pace.answer(r.lane(), group, a.status, a.header)
-	counted = true
+	var said scim.ErrorBody
+	if a.status/100 != 2 {
+		said = a.said()
+	}
+	a.stopped = c.pace.answer(r.lane(), group, a.header, a.status/100 == 2, a.limited(said.Code))
 	if date, err := http.ParseTime(a.header.Get("Date")); err == nil {
 		c.skew.Store(int64(time.Until(date).Round(time.Second)))
 	}
-	a.body, err = readBody(resp)
 	c.log.DebugContext(ctx, "request", "op", r.op, "method", r.method, "status", a.status, "after", time.Since(began))
 	if a.stopped > 0 {
 		c.log.WarnContext(ctx, "rate limit reached", "op", r.op, "group", a.header.Get("X-Rate-Limit-Group"), "wait", a.stopped)
 	}
 	if a.status/100 != 2 {
-		return nil, failure(r, a) // whatever of its body arrived
+		return nil, failure(r, a, said) // whatever of its body arrived
 	}
+	return a, err
+}
+
+// exchange sends the request and reads the answer. An answer that broke off comes with an error; without an answer
+// there is only the error.
+func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
+	token, err := c.bearer(ctx, r.op)
 	if err != nil {
-		return nil, unanswered(r, fmt.Errorf("the answer broke off: %w", cause(bounded, err)))
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
+	defer cancel()
+	req, err := c.request(ctx, r, token)
+	if err != nil {
+		return nil, &connectors.Error{Fault: connectors.FaultOther, Op: r.op, Err: err}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, unanswered(r, cause(ctx, err))
+	}
+	defer resp.Body.Close()
+	a := &answer{status: resp.StatusCode, header: resp.Header, token: token}
+	if a.body, err = readBody(resp); err != nil {
+		return a, unanswered(r, fmt.Errorf("the answer broke off: %w", cause(ctx, err)))
 	}
 	return a, nil
+}
+
+func (c *Client) bearer(ctx context.Context, op string) (string, error) {
+	token, err := c.token(ctx)
+	if err != nil {
+		if e, ok := errors.AsType[*connectors.Error](err); ok {
+			return "", e
+		}
+		return "", &connectors.Error{Fault: connectors.FaultCredentials, Op: op, Detail: "no access token", Err: err}
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return "", &connectors.Error{Fault: connectors.FaultCredentials, Op: op, Detail: "the access token is empty", Remedy: remedyToken}
+	}
+	return token, nil
 }
 
 func (c *Client) request(ctx context.Context, r call, token string) (*http.Request, error) {
@@ -176,8 +197,8 @@ func (c *Client) read(ctx context.Context, r call, accept func(body []byte) erro
 		wait := pause/2 + rand.N(pause/2+1) // jitter, so that many do not return at once
 		pause *= 2
 		switch {
-		case e.Status == http.StatusTooManyRequests:
-			wait = 0
+		case e.Status == http.StatusTooManyRequests && e.RetryAfter > 0:
+			wait = 0 // the pacer waits
 		case e.RetryAfter > 0:
 			wait = e.RetryAfter
 		}
@@ -194,9 +215,9 @@ func repeatable(e *connectors.Error) bool {
 // unanswered sorts a request that got no whole answer.
 func unanswered(r call, err error) *connectors.Error {
 	e := &connectors.Error{Fault: connectors.FaultTransient, Op: r.op, Err: err}
-	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-		e.Remedy = "Check the target URL and the network."
-		return e // nothing was sent
+	if neverConnected(err) {
+		e.Remedy = "Check the target URL, the network and the certificates."
+		return e
 	}
 	if r.method == http.MethodPost {
 		e.Fault = connectors.FaultUnsettled
@@ -205,6 +226,13 @@ func unanswered(r call, err error) *connectors.Error {
 		e.Code = "Timeout"
 	}
 	return e
+}
+
+// neverConnected reports whether the request cannot have been sent.
+func neverConnected(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted || ok && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // cause takes off what net/http puts around an error: the URL, which holds what was searched for. A request that was

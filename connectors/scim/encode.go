@@ -268,8 +268,8 @@ func comma(b []byte) []byte {
 	return b
 }
 
-// appendText writes a JSON string with the fewest escapes. Hexadecimal digits are upper case, the only ones that the
-// grammar of filters has (RFC 7644, figure 1, takes strings from RFC 7159, whose escapes ABNF writes %x41-46).
+// appendText writes a JSON string with the fewest escapes. It serves filters, too, and not every parser of these takes
+// hexadecimal digits in lower case.
 func appendText(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	b = append(b, '"')

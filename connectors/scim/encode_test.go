@@ -49,6 +49,22 @@ func TestEncoderResource(t *testing.T) {
 	}
 }
 
+// An attribute may be one slot as a whole.
+func TestEncoderWholeAttributes(t *testing.T) {
+	e := encoder(t, "userName", "roles", "name", "rank", "locked")
+	body := e.Resource([]connectors.Value{connectors.StringValue("a\t\u2028"), connectors.StringsValue("x", "y"),
+		connectors.ObjectValue(connectors.Field{Name: "givenName", Value: connectors.StringValue("G")}, connectors.Field{Name: "n", Value: connectors.NullValue()}),
+		connectors.StringValue("no number"), connectors.BoolValue(false)})
+	const want = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a\u0009` + "\u2028" +
+		`","roles":["x","y"],"name":{"givenName":"G","n":null},"rank":"no number","locked":false}`
+	if string(body) != want {
+		t.Errorf("body %s; want %s", body, want)
+	}
+	if got := string(e.Value(3, connectors.StringValue("7"))); got != "7" {
+		t.Errorf("a whole number is written %s", got)
+	}
+}
+
 func TestEncoderRefusesWhatContradicts(t *testing.T) {
 	for _, paths := range [][]string{
 		{"title", "TITLE"}, {"name", "name.givenName"}, {"emails.value", workMail}, {`emails[type eq "work"]`},

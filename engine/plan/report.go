@@ -64,6 +64,15 @@ type Summary struct {
 // Changes returns the number of changes that were or would be sent.
 func (s Summary) Changes() int { return s.Create + s.Update + s.Enable + s.Disable + s.Delete }
 
+// Add adds the changes that another summary counted.
+func (s *Summary) Add(t Summary) {
+	s.Create += t.Create
+	s.Update += t.Update
+	s.Enable += t.Enable
+	s.Disable += t.Disable
+	s.Delete += t.Delete
+}
+
 // Count adds one change with its status.
 func (s *Summary) Count(c Change) {
 	switch c.Status {

@@ -1,0 +1,358 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ringsync/connectors"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// touch tells a serving job that somebody changed its state.
+func (j *Job) touch() {
+	if v := j.service.Load(); v != nil {
+		v.exporter.wake()
+		select {
+		case v.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Pause stops exports and scheduled cycles at once and for good, over restarts of the program as well. What is in
+// flight ends.
+func (j *Job) Pause(ctx context.Context) error {
+	defer j.touch()
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		var since time.Time
+		if _, err := tx.Get(metaPaused, &since); err != nil || !since.IsZero() {
+			return err
+		}
+		return tx.Set(metaPaused, j.Now())
+	})
+}
+
+// Resume continues after Pause.
+func (j *Job) Resume(ctx context.Context) error {
+	defer j.touch()
+	return j.store.Update(ctx, func(tx *state.Tx) error { return tx.Set(metaPaused, nil) })
+}
+
+// Reset says what Restart forgets.
+type Reset struct {
+	Watermark  bool // the next cycle reads and evaluates everything
+	Escrows    bool // failures are forgotten; who failed is tried in the next cycle
+	Quarantine bool // and with it the tally of failures
+	Links      bool // everybody is matched anew; implies Watermark
+}
+
+// Restart forgets part of what is remembered. Removals that are held stay held, and what was removed in the last 24
+// hours still counts.
+func (j *Job) Restart(ctx context.Context, r Reset) error {
+	defer j.touch()
+	err := j.store.Update(ctx, func(tx *state.Tx) error {
+		if r.Watermark || r.Links {
+			if err := tx.ClearMark(); err != nil {
+				return err
+			}
+		}
+		if r.Quarantine {
+			if err := tx.Set(metaHealth, nil); err != nil {
+				return err
+			}
+			return tx.Set(metaQuarantine, nil)
+		}
+		return nil
+	})
+	if err != nil || !r.Escrows && !r.Links {
+		return err
+	}
+	now := j.Now()
+	return j.changeAll(ctx, func(p *state.Person) bool {
+		switch {
+		case r.Links && p.TargetID != "":
+			j.unlink(p)
+			p.Scope, p.Class, p.Due, p.Held = state.ScopeUnknown, state.ClassNone, time.Time{}, 0
+		case r.Escrows && p.Escrowed:
+			p.Due, p.RetryCycle, p.Attempts, p.Escrowed, p.Failure = now, 0, 0, false, state.Failure{}
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// changeAll stores everybody whom fn changes. The state may be written to meanwhile, so fn sees a record once to choose
+// it and once more, as it is by then, to change it; it must do no more than change the record.
+func (j *Job) changeAll(ctx context.Context, fn func(*state.Person) bool) error {
+	_, err := j.changeSome(ctx, fn)
+	return err
+}
+
+// changeSome is changeAll that returns whom it changed.
+func (j *Job) changeSome(ctx context.Context, fn func(*state.Person) bool) (changed []state.Person, err error) {
+	var ids []string
+	err = j.eachPerson(ctx, func(p *state.Person) error {
+		if fn(p) {
+			ids = append(ids, p.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for batch := range slices.Chunk(ids, batchSize) {
+		err := j.store.Update(ctx, func(tx *state.Tx) error {
+			for _, id := range batch {
+				p, err := tx.Person(id)
+				if err != nil {
+					return err
+				}
+				if p != nil && fn(p) {
+					if err := tx.PutPerson(p); err != nil {
+						return err
+					}
+					changed = append(changed, *p)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return changed, err
+		}
+	}
+	return changed, nil
+}
+
+// Outbox returns everybody with something still to send, most urgent first; with held only removals that wait for
+// approval. No service is asked.
+func (j *Job) Outbox(ctx context.Context, held bool) ([]plan.Change, error) {
+	report := &plan.Report{}
+	err := j.eachPerson(ctx, func(p *state.Person) error {
+		if p.Class != state.ClassNone && (!held || p.Class == state.ClassHeld) {
+			report.Changes = append(report.Changes, j.pending(p, false))
+		}
+		return nil
+	})
+	report.Sort()
+	return report.Changes, err
+}
+
+// pending tells of somebody who is in the outbox.
+func (j *Job) pending(p *state.Person, exhausted bool) plan.Change {
+	c := j.change(prepared{person: p, decision: j.Policy.Decide(p)}, standing(p, exhausted))
+	c.Error, c.Held = p.Failure.Text, p.Held
+	return c
+}
+
+// Approve lets the removals of a held list go out: those of the people named by source id, userPrincipalName or the
+// account's userName, or all if none are named. Who has come back meanwhile is on no list any more.
+func (j *Job) Approve(ctx context.Context, list uint32, people []string) (approved int, err error) {
+	defer j.touch()
+	asked := map[string]bool{}
+	for _, name := range people {
+		asked[strings.ToLower(name)] = true
+	}
+	names := func(p *state.Person) []string {
+		return []string{strings.ToLower(p.ID), strings.ToLower(p.UserPrincipalName), strings.ToLower(targetRef(p).UserName)}
+	}
+	known, now := false, j.Now()
+	changed, err := j.changeSome(ctx, func(p *state.Person) bool {
+		if p.Class != state.ClassHeld || p.Held != list {
+			return false
+		}
+		known = true
+		if len(asked) > 0 && !slices.ContainsFunc(names(p), func(name string) bool { return asked[name] }) {
+			return false
+		}
+		p.Class, p.Due, p.Held = state.ClassRemove, now, 0
+		if p.Vanished {
+			j.unlink(p)
+			if p.Class = j.place(p, ""); p.Class == state.ClassNone {
+				p.Due = time.Time{}
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return len(changed), err
+	}
+	if !known {
+		return 0, fmt.Errorf("there is no held list %d; ringsync outbox --held shows those there are", list)
+	}
+	for i := range changed {
+		for _, name := range names(&changed[i]) {
+			delete(asked, name)
+		}
+	}
+	for name := range asked {
+		return len(changed), fmt.Errorf("%s is not on held list %d", name, list)
+	}
+	return len(changed), nil
+}
+
+// Status is how a job stands.
+type Status struct {
+	Job        string         `json:"job"`
+	State      string         `json:"state"` // idle, reading, deciding, exporting, paused, quarantined, stopped
+	Paused     *time.Time     `json:"paused,omitempty"`
+	Quarantine *Quarantine    `json:"quarantine,omitempty"`
+	Progress   ProgressCounts `json:"progress"`
+	People     int            `json:"people"`
+	Linked     int            `json:"linked"`
+	Active     int            `json:"active"`
+	Outbox     map[string]int `json:"outbox"`
+	Waiting    int            `json:"waiting"` // creates that wait for a licence
+	LastCycle  *state.Cycle   `json:"lastCycle,omitempty"`
+	LastGood   *state.Cycle   `json:"lastGoodCycle,omitempty"`
+	NextCycle  *time.Time     `json:"nextCycle,omitempty"`
+	Held       []HeldList     `json:"held"`
+}
+
+// ProgressCounts is Progress as JSON.
+type ProgressCounts struct {
+	Read     int64 `json:"read"`
+	Listed   int64 `json:"listed"`
+	Queued   int64 `json:"queued"`
+	Exported int64 `json:"exported"`
+}
+
+// HeldList is one list of removals that wait for approval.
+type HeldList struct {
+	Number uint32    `json:"number"`
+	People int       `json:"people"`
+	Since  time.Time `json:"since"`
+}
+
+// Status tells how the job stands. No service is asked.
+func (j *Job) Status(ctx context.Context) (Status, error) {
+	p := j.Progress()
+	s := Status{
+		Job: j.Name, State: p.Phase.String(), Outbox: map[string]int{}, Held: []HeldList{},
+		Progress: ProgressCounts{Read: p.Read, Listed: p.Listed, Queued: p.Queued, Exported: p.Exported},
+	}
+	var held []string
+	err := j.store.View(ctx, func(v *state.View) error {
+		counts := v.Counts()
+		s.People, s.Linked, s.Active = counts.People, counts.Linked, counts.Active
+		for class, n := range counts.Queued {
+			if c := state.Class(class); c != state.ClassNone {
+				s.Outbox[c.String()] = n
+			}
+		}
+		s.Outbox["escrowed"] = counts.Escrowed
+		var exhausted time.Time
+		if _, err := v.Get(metaCapacity, &exhausted); err != nil {
+			return err
+		}
+		if !exhausted.IsZero() {
+			s.Waiting = counts.Queued[state.ClassCreate]
+		}
+		for e := range v.Due(state.ClassHeld, j.Now()) {
+			held = append(held, e.ID)
+		}
+		for _, c := range v.Cycles(historyDepth) {
+			if s.LastCycle == nil {
+				s.LastCycle = &c
+			}
+			if c.Result == "succeeded" {
+				s.LastGood = &c
+				break
+			}
+		}
+		var paused time.Time
+		if _, err := v.Get(metaPaused, &paused); err != nil {
+			return err
+		}
+		if !paused.IsZero() {
+			s.Paused = &paused
+		}
+		var err error
+		s.Quarantine, err = quarantine(v)
+		return err
+	})
+	if err != nil {
+		return s, err
+	}
+	switch {
+	case s.Paused != nil:
+		s.State = "paused"
+	case s.Quarantine != nil && s.Quarantine.Next.IsZero():
+		s.State = "stopped"
+	case s.Quarantine != nil:
+		s.State = "quarantined"
+	}
+	if v := j.service.Load(); v != nil {
+		v.mu.Lock()
+		if next := v.next; !next.IsZero() {
+			s.NextCycle = &next
+		}
+		v.mu.Unlock()
+	}
+	return s, j.heldLists(ctx, held, &s)
+}
+
+func (j *Job) heldLists(ctx context.Context, ids []string, s *Status) error {
+	lists := map[uint32]*HeldList{}
+	err := j.eachRuling(ctx, ids, func(_ *state.View, p *state.Person) error {
+		l := lists[p.Held]
+		if l == nil {
+			l = &HeldList{Number: p.Held, Since: p.Due}
+			lists[p.Held] = l
+		}
+		l.People++
+		if p.Due.Before(l.Since) {
+			l.Since = p.Due
+		}
+		return nil
+	})
+	for _, l := range lists {
+		s.Held = append(s.Held, *l)
+	}
+	slices.SortFunc(s.Held, func(a, b HeldList) int { return int(a.Number) - int(b.Number) })
+	return err
+}
+
+// Log returns up to n entries of the provisioning log from a sequence number on, oldest first.
+func (j *Job) Log(ctx context.Context, from uint64, n int) (entries []state.LogEntry, err error) {
+	err = j.store.View(ctx, func(v *state.View) error {
+		for e, err := range v.Log(from) {
+			if err != nil {
+				return err
+			}
+			if entries = append(entries, e); len(entries) == n {
+				break
+			}
+		}
+		return nil
+	})
+	return entries, err
+}
+
+// findPerson returns the record of a person named by source id, userPrincipalName, the account's userName or its id; nil if
+// nobody is remembered by that name.
+func (j *Job) findPerson(ctx context.Context, who string) (found *state.Person, err error) {
+	err = j.store.View(ctx, func(v *state.View) error {
+		found, err = v.Person(connectors.FoldID(who))
+		if found == nil && err == nil {
+			if id := v.PersonByTarget(who); id != "" {
+				found, err = v.Person(id)
+			}
+		}
+		return err
+	})
+	if found != nil || err != nil {
+		return found, err
+	}
+	err = j.eachPerson(ctx, func(p *state.Person) error {
+		if strings.EqualFold(p.UserPrincipalName, who) || strings.EqualFold(targetRef(p).UserName, who) {
+			found = p
+		}
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// Schedule says when a serving job reads.
+type Schedule struct {
+	// Incremental and Full return the next start after a moment; the zero time for never.
+	Incremental, Full func(after time.Time) time.Time
+	// Jitter returns a number in [0, 1): by how much of a tenth of the interval a start is put off, so that many jobs
+	// do not start together. nil: none.
+	Jitter func() float64
+}
+
+// ErrNotServing is what Request returns when Serve is not at work.
+var ErrNotServing = errors.New("the job is not being served")
+
+// service is a job that Serve is at work on.
+type service struct {
+	exporter *exporter
+	requests chan request
+	changed  chan struct{} // somebody paused, resumed, restarted
+	done     chan struct{}
+
+	one sync.Mutex // held by the request that is being served
+
+	mu   sync.Mutex
+	next time.Time // start of the next cycle
+}
+
+type request struct {
+	kind   Kind
+	answer chan<- answer
+}
+
+type answer struct {
+	report *plan.Report
+	round  round
+	err    error
+}
+
+// Serve runs cycles on schedule until ctx ends, and all the time sends what is in the outbox: a leaver found at 10:40
+// goes out at 10:40, whatever else waits. A cycle begins only when the one before has ended. A cycle that is overdue
+// begins at once; a job that has no watermark begins with an initial cycle.
+//
+// An error means that the state can no longer be written. Whatever else fails is put down in the state, and tried
+// again when its time comes.
+func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
+	v := &service{
+		exporter: j.newExporter(target), requests: make(chan request), changed: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	v.exporter.serving = true
+	if !j.service.CompareAndSwap(nil, v) {
+		return errors.New("the job is being served already")
+	}
+	defer func() { j.service.Store(nil); close(v.done) }()
+	if err := v.exporter.begin(ctx, round{}); err != nil {
+		return err
+	}
+	exporting := make(chan error, 1)
+	go func() { exporting <- v.exporter.run(ctx) }()
+	err := j.serve(ctx, v, s, exporting)
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = <-exporting
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan error) error {
+	for {
+		kind, at, err := j.upcoming(ctx, s)
+		if err != nil {
+			return err
+		}
+		v.mu.Lock()
+		v.next = at
+		v.mu.Unlock()
+		timer := time.NewTimer(max(0, at.Sub(j.Now())))
+		due := timer.C
+		if at.IsZero() {
+			due = nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-exporting:
+			exporting <- err // for Serve, which waits for it
+			return err
+		case <-v.changed:
+		case r := <-v.requests:
+			report, rd, err := j.turn(ctx, v, r.kind)
+			r.answer <- answer{report, rd, err}
+		case <-due:
+			if err := j.probe(ctx, v.exporter.target); err != nil {
+				j.Logger.Warn("still in quarantine", "job", j.Name, "error", err)
+				break
+			}
+			report, _, err := j.turn(ctx, v, kind)
+			j.tell(report, err)
+		}
+		timer.Stop()
+	}
+}
+
+// tell logs how a scheduled cycle ended.
+func (j *Job) tell(report *plan.Report, err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+	case err != nil:
+		j.Logger.Error("cycle failed", "job", j.Name, "error", err)
+	default:
+		for _, w := range report.Warnings {
+			j.Logger.Warn(w, "job", j.Name)
+		}
+		j.Logger.Info("cycle done", "job", j.Name, "kind", report.Kind, "skipped", len(report.Skipped), "held", report.Summary.Held)
+	}
+}
+
+// turn is one cycle of a serving job, up to where the exporter takes over what was decided.
+func (j *Job) turn(ctx context.Context, v *service, kind Kind) (*plan.Report, round, error) {
+	defer j.phase(PhaseIdle)
+	cycle, why, err := j.begin(ctx, kind)
+	if err != nil {
+		return nil, round{}, err
+	}
+	rd := round{cycle: cycle}
+	report := j.report(cycle, why)
+	if err = j.read(ctx, v.exporter.target, &rd, report); err == nil {
+		err = v.exporter.begin(ctx, rd)
+	}
+	if err == nil {
+		err = j.remaining(ctx, report, rd, v.exporter)
+	}
+	if endErr := j.end(context.WithoutCancel(ctx), rd.cycle, report, err); err == nil {
+		err = endErr
+	}
+	return report, rd, err
+}
+
+// Request asks a serving job for a cycle now and waits until nothing is due any more. A job in quarantine tries. If ctx
+// ends, only the waiting does. One request is served at a time; cycles on schedule go on meanwhile.
+func (j *Job) Request(ctx context.Context, kind Kind, keep int) (*plan.Report, error) {
+	v := j.service.Load()
+	if v == nil {
+		return nil, ErrNotServing
+	}
+	v.one.Lock()
+	defer v.one.Unlock()
+	v.exporter.count(keep)
+	answers := make(chan answer, 1)
+	select {
+	case v.requests <- request{kind, answers}:
+	case <-v.done:
+		return nil, ErrNotServing
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	var a answer
+	select {
+	case a = <-answers:
+	case <-v.done:
+		return nil, ErrNotServing
+	}
+	if a.err != nil {
+		return a.report, a.err
+	}
+	report := j.report(a.round.cycle, "")
+	report.Warnings, report.Skipped = a.report.Warnings, a.report.Skipped
+	err := v.exporter.idle(ctx)
+	done := v.exporter.count(0)
+	report.Summary, report.Changes = done.summary, done.changes
+	if a.round.listing != nil {
+		report.Strangers = a.round.listing.strangers - done.adopted
+	}
+	if remainErr := j.remaining(context.WithoutCancel(ctx), report, a.round, v.exporter); err == nil {
+		err = remainErr
+	}
+	report.Sort()
+	return report, err
+}
+
+// upcoming returns the kind and start of the next cycle; the zero time for none until somebody asks for one.
+func (j *Job) upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time, err error) {
+	var marked bool
+	var q *Quarantine
+	var paused time.Time
+	var last, lastFull time.Time
+	err = j.store.View(ctx, func(v *state.View) (err error) {
+		_, marked = v.Mark()
+		for _, c := range v.Cycles(historyDepth) {
+			if c.Started.After(last) {
+				last = c.Started
+			}
+			if c.Kind != string(Incremental) && c.Result == "succeeded" && c.Started.After(lastFull) {
+				lastFull = c.Started
+			}
+		}
+		if _, err := v.Get(metaPaused, &paused); err != nil {
+			return err
+		}
+		q, err = quarantine(v)
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", at, err
+	case !paused.IsZero():
+		return "", at, nil
+	case q != nil:
+		return Full, q.Next, nil
+	case !marked && last.IsZero():
+		return Initial, j.Now(), nil
+	}
+	jitter := func(t time.Time, from time.Time) time.Time {
+		if s.Jitter == nil || t.IsZero() {
+			return t
+		}
+		return t.Add(time.Duration(s.Jitter() * float64(t.Sub(from)) / 10))
+	}
+	incremental := jitter(s.Incremental(last), last)
+	full := s.Full(lastFull)
+	if !marked {
+		return Initial, incremental, nil
+	}
+	if !full.IsZero() && !lastFull.IsZero() && !full.After(incremental) {
+		return Full, full, nil
+	}
+	return Incremental, incremental, nil
+}
+
+// historyDepth is how many cycles back the last full one is looked for: a week of incremental ones is 252.
+const historyDepth = 1000
+
+// probe finds out whether the target, if it refused us, still does. It costs one read.
+func (j *Job) probe(ctx context.Context, target TargetReader) error {
+	var q *Quarantine
+	if err := j.store.View(ctx, func(v *state.View) (err error) { q, err = quarantine(v); return err }); err != nil || q == nil {
+		return err
+	}
+	var refused error
+	if q.Reason == quarantineTarget {
+		names := MatchingNames(j.Mapping)
+		if _, err := target.Find(ctx, names[0], "nobody-"+uuid.NewString()+"@ringsync.invalid"); quarantines(err) {
+			refused = fmt.Errorf("look for somebody who cannot exist: %w", err)
+		}
+	}
+	err := j.store.Update(ctx, func(tx *state.Tx) error {
+		switch {
+		case refused != nil:
+			return tx.Set(metaQuarantine, q.again(quarantineTarget, refused.Error(), j.Now()))
+		case q.Reason == quarantineSource:
+			return nil // the cycle that follows tells
+		}
+		if err := tx.Set(metaHealth, nil); err != nil {
+			return err
+		}
+		return tx.Set(metaQuarantine, nil)
+	})
+	return errors.Join(err, refused)
+}
