@@ -32,6 +32,9 @@ type Attribute struct {
 	Filterable  bool // the target can be searched by it, so it can match
 	Unlisted    bool // the target's lists leave it out: only a read of the single resource shows it
 	ReadOnly    bool
+	// Same, if not nil, reports whether the target takes two texts for the same value although they are written
+	// differently: "US" and "United States". It spares the write of what is so already.
+	Same func(a, b string) bool
 }
 
 // Schema is what one side offers. Mappings are checked against it before anything is read.
@@ -130,6 +133,9 @@ func (a Attribute) SameValue(v, w Value) bool {
 	}
 	if v.Kind() == List && w.Kind() == List {
 		return a.sameSet(v, w)
+	}
+	if a.Same != nil && a.Same(v.Text(), w.Text()) {
+		return true
 	}
 	if v.Kind() != w.Kind() {
 		v, w = StringValue(v.Text()), StringValue(w.Text())

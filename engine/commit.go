@@ -197,7 +197,7 @@ func (x *exporter) acknowledge(p *state.Person, o *outcome, now time.Time) {
 // judgeLate asks the guard about a removal that only showed itself when the account was read.
 func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
 	c := x.job.change(o.prepared, plan.StatusPending)
-	judged, err := x.job.Guard.judge(tx.View, 1, now)
+	judged, err := x.job.Guard.judge(tx.View, 1, 0, now)
 	if err != nil {
 		return c, err
 	}
@@ -274,7 +274,7 @@ func (x *exporter) throttled(e *connectors.Error) time.Duration {
 
 // vanish: the account of a linked person does not exist. What follows passes the guard like a removal.
 func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now time.Time) error {
-	judged, err := x.job.Guard.judge(tx.View, 1, now)
+	judged, err := x.job.Guard.judge(tx.View, 1, 0, now)
 	if err != nil {
 		return err
 	}

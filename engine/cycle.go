@@ -117,7 +117,7 @@ func (j *Job) read(ctx context.Context, target TargetReader, rd *round, report *
 		for _, s := range r.skipped {
 			report.Skipped = append(report.Skipped, s)
 		}
-		rd.notes = r.notes
+		rd.notes, rd.read = r.notes, r
 	}
 	if settleErr := j.settleQuarantine(ctx, rd.listing != nil, err); err == nil {
 		err = settleErr
@@ -181,7 +181,7 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*rea
 		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", rd.listing.summary.Total, rd.listing.summary.Read))
 	}
 	j.phase(PhaseDecide)
-	return r, j.decide(ctx, r, rd.listing)
+	return r, j.decide(ctx, r, rd.listing, rd.cycle.Kind == string(Initial))
 }
 
 // DefaultAccess returns what the rule for the Default Access role came to in the first cycle: include or exclude, ""

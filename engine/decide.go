@@ -24,7 +24,7 @@ type ruling struct {
 
 // decide turns a finished read and listing into places in the outbox. It goes over all people twice: first to see
 // what each needs, since the guard judges all removals of a cycle together, then to write it down.
-func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
+func (j *Job) decide(ctx context.Context, r *reading, l *listing, initial bool) error {
 	rulings, absent, unlisted, err := j.survey(ctx, r, l)
 	if err != nil {
 		return err
@@ -33,6 +33,11 @@ func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
 	r.warnings = append(r.warnings, warnings...)
 	if err != nil {
 		return err
+	}
+	if initial {
+		if err := j.reclaim(ctx, r, l, rulings); err != nil {
+			return err
+		}
 	}
 	var counts state.Counts
 	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {
@@ -161,7 +166,7 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 	}
 	now := j.Now()
 	var judged verdict
-	if err := j.store.View(ctx, func(v *state.View) (err error) { judged, err = j.Guard.judge(v, removals, now); return err }); err != nil {
+	if err := j.store.View(ctx, func(v *state.View) (err error) { judged, err = j.Guard.judge(v, removals, r.relinked, now); return err }); err != nil {
 		return "", err
 	}
 	for batch := range slices.Chunk(ids, batchSize) {

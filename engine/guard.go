@@ -35,11 +35,14 @@ type verdict struct {
 
 // judge counts the removals that a cycle wants to add to those done in the last 24 hours and those waiting. Limit is
 // taken of the people active before the cycle: its own removals must not raise it.
-func (g Guard) judge(v *state.View, adding int, now time.Time) (verdict, error) {
+//
+// unlinked are people who are about to be linked to active accounts: in an initial cycle nobody is yet.
+func (g Guard) judge(v *state.View, adding, unlinked int, now time.Time) (verdict, error) {
 	if adding == 0 {
 		return verdict{}, nil
 	}
 	counts := v.Counts()
+	counts.Active += unlinked
 	done := v.RemovalsSince(now.Add(-window))
 	waiting := counts.Queued[state.ClassRemove] + counts.Held
 	// Those removed in the window were active before it: without them a tenant could be emptied step by step, each

@@ -17,6 +17,8 @@ type Source interface {
 	Changes(ctx context.Context, mark []byte, sink connectors.Sink) error
 	// People reads the people of those ids, whole, in any order. Who does not exist is left out.
 	People(ctx context.Context, ids []string, yield func(connectors.Row) error) error
+	// Person reads one person by id or userPrincipalName, in scope or not; FaultNotFound if there is none.
+	Person(ctx context.Context, who string) (connectors.Row, error)
 	// Standing asks for each person alone. It yields once for every id.
 	Standing(ctx context.Context, ids []string, yield func(connectors.Standing) error) error
 }

@@ -21,7 +21,9 @@ type listing struct {
 	drift map[string]connectors.Resource
 	// free are the accounts that nobody is linked to, by matching value.
 	free map[string][]connectors.Resource
-	// strangers is their number.
+	// marked are those of them that carry an externalId, by it.
+	marked map[string]connectors.Resource
+	// strangers is the number of accounts that nobody is linked to.
 	strangers int
 	// first: nobody was known when the cycle began.
 	first bool
@@ -33,7 +35,7 @@ type listing struct {
 func (j *Job) list(ctx context.Context, target TargetReader) (*listing, error) {
 	l := &listing{
 		job: j, began: j.Now(),
-		linked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{},
+		linked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string]connectors.Resource{},
 	}
 	var err error
 	l.summary, err = target.List(ctx, func(r connectors.Resource) error {
@@ -47,6 +49,9 @@ func (l *listing) take(v *state.View, r connectors.Resource) error {
 	holder := v.PersonByTarget(r.ID)
 	if holder == "" {
 		l.strangers++
+		if r.ExternalID != "" {
+			l.marked[connectors.FoldID(r.ExternalID)] = r
+		}
 		for _, slot := range l.job.Policy.Matching {
 			if value := r.Values[slot]; !value.IsEmpty() {
 				key := state.MatchKey(l.job.target.Names()[slot], value.Text())

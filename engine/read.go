@@ -45,6 +45,10 @@ type reading struct {
 	batch  map[string]draft
 	result mapping.Result
 
+	// relinked are the people in scope whose active accounts carry their mark and await linking: part of the guard's
+	// base, since those removed beside them were colleagues of theirs.
+	relinked int
+
 	notes    map[string][]string // warnings by person
 	skipped  map[string]plan.Skipped
 	warnings []string

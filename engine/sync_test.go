@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"ringsync/engine/plan"
 	"ringsync/mapping/filter"
 	"ringsync/state"
+	"ringsync/state/bolt"
 )
 
 // The main job: everybody is made once, a second sync writes nothing and a dry run finds nothing.
@@ -432,5 +434,63 @@ func TestGuard(t *testing.T) {
 	}
 	if r := w.sync(); r.Summary.Held != 3 || r.Summary.Disable != 0 || len(w.writes()) != 0 {
 		t.Errorf("after two came back: %+v", r.Summary)
+	}
+}
+
+// Why does this phone not work? Each kind of person is explained, and nothing is written.
+func TestExplain(t *testing.T) {
+	w := newWorld(t, func(s *setup) {
+		s.filters = []filter.Group{{Name: "staff", All: []filter.Clause{{Attribute: "jobTitle", Operator: "NOT EQUALS", Value: "Contractor"}}}}
+	})
+	w.sync()
+	w.account.ResetRequests()
+	name := func(id string) string { u, _ := w.dir.User(id); return u["userPrincipalName"].(string) }
+	w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Contractor"})
+	w.dir.UpdateUser(w.people[1], map[string]any{"displayName": "Other", "jobTitle": "Pilot"})
+	w.dir.UpdateUser(w.people[2], map[string]any{"accountEnabled": false})
+	gone := w.people[3]
+	w.dir.HardDelete(gone)
+	stranger := w.dir.AddUser(entratest.User{"userPrincipalName": "stranger@contoso.com", "displayName": "S"})
+	half := w.dir.AddUser(entratest.User{"userPrincipalName": "half@contoso.com", "displayName": "Half", "jobTitle": "Temp"})
+	w.dir.Assign(half, w.role())
+	for _, test := range []struct {
+		who    string
+		action plan.Action
+		says   []string
+	}{
+		{name(w.people[0]), plan.Disable, []string{"out of scope", `saw "Contractor"`, "linked to account"}},
+		{name(w.people[1]), plan.Update, []string{"in scope", "through group", "differs in title"}},
+		{w.people[2], plan.Disable, []string{"disabled", "IsActive=False"}},
+		{w.people[4], plan.None, []string{"in scope", "nothing differs"}},
+		{gone, plan.Disable, []string{"does not have", "hard deleted"}},
+		{stranger, plan.None, []string{"unassigned", "Assigned=False"}},
+		{"half@contoso.com", plan.None, []string{"userName has no value", "directly"}},
+		{"nobody@contoso.com", plan.None, []string{"neither the directory nor the state knows"}},
+	} {
+		db, err := bolt.Open(w.path, bolt.Options{ReadOnly: true})
+		w.must(err)
+		job, target := w.job(state.NewOverlay(db))
+		e, err := job.Explain(t.Context(), target, test.who)
+		w.must(err)
+		w.must(db.Close())
+		var text strings.Builder
+		for _, s := range e.Steps {
+			text.WriteString(s.Type + ": " + s.Description + "\n")
+			for _, k := range slices.Sorted(maps.Keys(s.Details)) {
+				text.WriteString("  " + k + "=" + s.Details[k] + "\n")
+			}
+		}
+		action := plan.None
+		if e.Change != nil {
+			action = e.Change.Action
+		}
+		for _, want := range test.says {
+			if !strings.Contains(text.String(), want) || action != test.action {
+				t.Errorf("%s: %q, want %q with %q in\n%s", test.who, action, test.action, want, text.String())
+			}
+		}
+	}
+	if got := w.writes(); len(got) != 0 {
+		t.Errorf("writes: %v", got)
 	}
 }

@@ -261,7 +261,9 @@ func unjoin(err error) []error {
 func (m *Mapping) hash() string {
 	lines := make([]string, len(m.rules))
 	for i, u := range m.rules {
-		lines[i] = fmt.Sprintf("%#v %q %q %q %t %t %d", m.attributes[i], u.text, u.constant.Text(), u.standIn.Text(),
+		a := m.attributes[i]
+		a.Same = nil // prints as an address, which is another in every process
+		lines[i] = fmt.Sprintf("%#v %q %q %q %t %t %d", a, u.text, u.constant.Text(), u.standIn.Text(),
 			u.createOnly, u.clear, slices.Index(m.matching, i))
 	}
 	slices.Sort(lines)

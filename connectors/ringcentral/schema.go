@@ -1,6 +1,10 @@
 package ringcentral
 
 import (
+	"strings"
+
+	iso3166 "github.com/biter777/countries"
+
 	"ringsync/connectors"
 	"ringsync/connectors/scim"
 )
@@ -34,16 +38,36 @@ var attributes = []connectors.Attribute{
 	{Name: attrGivenName, Required: true},
 	{Name: attrFamilyName, Required: true},
 	{Name: attrWorkMail, Required: true, Filterable: true},
-	{Name: attrMobile, Unlisted: true},
-	{Name: attrWorkPhone, Unlisted: true},
-	{Name: attrOtherPhone, Unlisted: true},
+	{Name: attrMobile, Unlisted: true, Same: samePhone},
+	{Name: attrWorkPhone, Unlisted: true, Same: samePhone},
+	{Name: attrOtherPhone, Unlisted: true, Same: samePhone},
 	{Name: attrStreet, Unlisted: true},
 	{Name: attrLocality, Unlisted: true},
 	{Name: attrRegion, Unlisted: true},
 	{Name: attrPostalCode, Unlisted: true},
-	{Name: attrCountry, Unlisted: true},
+	{Name: attrCountry, Unlisted: true, Same: sameCountry},
 	{Name: attrPhoto},
 	{Name: attrDepartment},
+}
+
+// samePhone: RingCentral answers a number without the layout that it was sent with.
+func samePhone(a, b string) bool {
+	return isPhone(a) && isPhone(b) && digits(a) == digits(b)
+}
+
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// sameCountry: RingCentral answers a code with the country's name.
+func sameCountry(a, b string) bool {
+	code := iso3166.ByName(a)
+	return code != iso3166.Unknown && code == iso3166.ByName(b)
 }
 
 // Schema returns RingCentral's SCIM user (schema ScimUser of its public API description). displayName, manager,

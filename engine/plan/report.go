@@ -114,6 +114,15 @@ type Report struct {
 	Strangers int `json:"strangers"`
 }
 
+// Explanation is what a dry run says of one person, step by step.
+type Explanation struct {
+	Person   state.SourceRef `json:"person"`
+	Known    bool            `json:"known"` // the directory or the state knows the person
+	Steps    []state.Step    `json:"steps"`
+	Change   *Change         `json:"change"` // null if nothing would be sent
+	Warnings []string        `json:"warnings,omitempty"`
+}
+
 // Sort puts the changes into the order in which they are sent: removals, enables, creates, updates; each by name.
 func (r *Report) Sort() {
 	order := map[Action]int{Disable: 1, Delete: 1, Enable: 2, Create: 3, Update: 4}
