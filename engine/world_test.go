@@ -55,6 +55,7 @@ type setup struct {
 	deprovision map[state.Scope]plan.Deprovision
 	delete      bool
 	guard       engine.Guard
+	thresholds  engine.Thresholds
 	adopt       string
 	protect     []string
 	roles       bool // map a role into the title
@@ -138,7 +139,7 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	}
 	store := state.New(db)
 	job := engine.New(store, source, engine.Options{
-		Name: "contoso", Slots: slots, Mapping: m, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested, Guard: w.setup.guard, Concurrency: 4,
+		Name: "contoso", Slots: slots, Mapping: m, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested, Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: 4,
 		RetryBase: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		Policy: plan.Policy{
 			Create: true, Update: true, Disable: true, Delete: w.setup.delete,

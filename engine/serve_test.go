@@ -1,0 +1,328 @@
+package engine_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ringsync/connectors/entra/entratest"
+	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
+	"ringsync/engine/plan"
+	"ringsync/state/bolt"
+)
+
+func every(d time.Duration) func(time.Time) time.Time {
+	return func(after time.Time) time.Time { return after.Add(d) }
+}
+
+// served is a job that is being served, in virtual time.
+type served struct {
+	*world
+	job  *engine.Job
+	stop func()
+}
+
+// serve serves the world's job until the test calls stop.
+func (w *world) serve(s engine.Schedule) *served {
+	w.t.Helper()
+	db, err := bolt.Open(w.path, bolt.Options{Create: true})
+	w.must(err)
+	job, target := w.job(db)
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- job.Serve(ctx, target, s) }()
+	synctest.Wait()
+	return &served{world: w, job: job, stop: func() {
+		cancel()
+		began := time.Now()
+		w.must(<-done)
+		if took := time.Since(began); took > 5*time.Second {
+			w.t.Errorf("it took %s to stop", took)
+		}
+		w.must(db.Close())
+	}}
+}
+
+// pass lets virtual time pass.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (s *served) status() engine.Status {
+	s.t.Helper()
+	st, err := s.job.Status(s.t.Context())
+	s.must(err)
+	return st
+}
+
+var daily = engine.Schedule{Incremental: every(40 * time.Minute), Full: every(7 * 24 * time.Hour)}
+
+// A job begins with an initial cycle at once, goes on with incremental ones, and reads everything once a week.
+func TestServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		s := w.serve(daily)
+		pass(time.Minute)
+		if st := s.status(); st.LastGood == nil || st.LastGood.Kind != "initial" || st.Linked != 12 || st.State != "idle" {
+			t.Errorf("after the first minute: %+v", st)
+		}
+		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Pilot"})
+		pass(40 * time.Minute)
+		if got := w.accountOf(w.people[0]).Title; got != "Pilot" {
+			t.Errorf("the title is %q after the next cycle", got)
+		}
+		w.account.ResetRequests()
+		pass(6 * 24 * time.Hour)
+		if st := s.status(); st.LastGood.Kind != "incremental" || total(w.account.Requests()) != 0 {
+			t.Errorf("within the week: %s, %v", st.LastGood.Kind, w.account.Requests())
+		}
+		pass(25 * time.Hour)
+		if w.account.Requests()["GET /Users"] == 0 {
+			t.Error("no full cycle in a week")
+		}
+		s.stop()
+		// Started again, an overdue cycle comes at once and nothing is repeated.
+		pass(3 * time.Hour)
+		w.dir.UpdateUser(w.people[1], map[string]any{"jobTitle": "Navigator"})
+		s = w.serve(daily)
+		pass(time.Second)
+		if got := w.accountOf(w.people[1]).Title; got != "Navigator" {
+			t.Errorf("the title is %q after the start", got)
+		}
+		s.stop()
+		w.settled()
+	})
+}
+
+// Thousands of creates wait at ten writes a minute; a leaver found meanwhile takes the next free place, within a
+// minute of the cycle that found them, and the creates go on. No request is sent inside a penalty.
+func TestLeaversFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(s *setup) {
+			s.people, s.groups = 5, 2
+			s.account.Limits, s.account.Now = ringcentraltest.DocumentedLimits(), time.Now
+			s.guard.Count = 1000
+		})
+		s := w.serve(engine.Schedule{Incremental: every(10 * time.Minute), Full: every(30 * 24 * time.Hour)})
+		pass(5 * time.Minute)
+		w.dir.Populate(5000, 3)
+		pass(6 * time.Minute) // found: 5,000 creates wait
+		leaver := w.people[0]
+		w.dir.UpdateUser(leaver, map[string]any{"accountEnabled": false})
+		pass(4 * time.Minute)
+		if !w.accountOf(leaver).Active {
+			t.Fatal("disabled before the cycle that was to find it")
+		}
+		pass(6*time.Minute + 5*time.Second)
+		if w.accountOf(leaver).Active {
+			t.Errorf("a minute after it was found the leaver is still active; outbox %v", s.status().Outbox)
+		}
+		if st := s.status(); st.Outbox["create"] < 4700 {
+			t.Errorf("the creates did not wait: %v", st.Outbox)
+		}
+		made := len(w.account.Users())
+		pass(30 * time.Minute)
+		if n := len(w.account.Users()) - made; n < 280 || n > 310 {
+			t.Errorf("%d creates in 30 minutes, the limit allows 300", n)
+		}
+		if n := w.account.EarlyRequests(); n != 0 {
+			t.Errorf("%d requests inside a penalty", n)
+		}
+		s.stop()
+	})
+}
+
+// Pause stops exports at once and outlives the process; resume goes on where it stopped.
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		s := w.serve(daily)
+		pass(time.Minute)
+		w.must(s.job.Pause(t.Context()))
+		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Later"})
+		pass(3 * time.Hour)
+		if st := s.status(); st.State != "paused" || w.accountOf(w.people[0]).Title == "Later" {
+			t.Errorf("paused: %s, title %q", st.State, w.accountOf(w.people[0]).Title)
+		}
+		s.stop()
+		s = w.serve(daily)
+		pass(time.Hour)
+		if w.accountOf(w.people[0]).Title == "Later" {
+			t.Error("the pause did not outlive the process")
+		}
+		w.must(s.job.Resume(t.Context()))
+		pass(time.Second)
+		if got := w.accountOf(w.people[0]).Title; got != "Later" {
+			t.Errorf("resumed: title %q", got)
+		}
+		s.stop()
+	})
+}
+
+// Credentials that are refused are tried again after 5 and 30 minutes, 6, 12 and 24 hours, with one request each; when
+// they are good again everything goes on by itself. After four weeks only a person starts it.
+func TestQuarantine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		s := w.serve(daily)
+		pass(time.Minute)
+		refuse := func(*http.Request) *ringcentraltest.Fault {
+			return ringcentraltest.GatewayFault(401, "OAU-128", "Access token expired")
+		}
+		w.account.Fault(refuse)
+		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Later"})
+		pass(40 * time.Minute)
+		if st := s.status(); st.State != "quarantined" || st.Quarantine.Reason != "target" || !strings.Contains(st.Quarantine.Error, "Access token expired") {
+			t.Fatalf("%+v", st)
+		}
+		w.account.ResetRequests()
+		pass(48 * time.Hour)
+		if n := total(w.account.Requests()); n < 4 || n > 8 {
+			t.Errorf("%d tries in two days: %v", n, w.account.Requests())
+		}
+		w.account.Fault(nil)
+		pass(25 * time.Hour)
+		if st := s.status(); st.State != "idle" || w.accountOf(w.people[0]).Title != "Later" {
+			t.Errorf("%s, title %q", st.State, w.accountOf(w.people[0]).Title)
+		}
+		w.account.Fault(refuse)
+		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Never"})
+		pass(31 * 24 * time.Hour)
+		if st := s.status(); st.State != "stopped" {
+			t.Errorf("after a month: %s", st.State)
+		}
+		w.account.Fault(nil)
+		w.must(s.job.Restart(t.Context(), engine.Reset{Quarantine: true}))
+		pass(time.Second)
+		if st := s.status(); st.State != "idle" || w.accountOf(w.people[0]).Title != "Never" {
+			t.Errorf("restarted: %s, title %q", st.State, w.accountOf(w.people[0]).Title)
+		}
+		s.stop()
+	})
+}
+
+// When too many people fail, creates and updates stop and removals still go.
+func TestQuarantineOfFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(s *setup) { s.people = 60; s.thresholds = engine.Thresholds{MinAttempts: 20, FailurePercent: 40} })
+		s := w.serve(daily)
+		pass(time.Minute)
+		pass(25 * time.Hour) // the good start is out of the tally
+		w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
+			if r.Method == "POST" {
+				return ringcentraltest.SCIMFault(400, "invalidValue", "no")
+			}
+			return nil
+		})
+		w.dir.Populate(60, 1)
+		pass(41 * time.Minute)
+		st := s.status()
+		if st.State != "quarantined" || st.Quarantine.Reason != "failures" || st.Outbox["create"] < 30 {
+			t.Fatalf("%s %+v %v", st.State, st.Quarantine, st.Outbox)
+		}
+		w.dir.UpdateUser(w.people[0], map[string]any{"accountEnabled": false})
+		_, err := s.job.Request(t.Context(), engine.Incremental, 0)
+		w.must(err)
+		if w.accountOf(w.people[0]).Active {
+			t.Error("a leaver waits for a quarantine of failures")
+		}
+		s.stop()
+	})
+}
+
+// A served job takes requests for a cycle, and tells what came of them.
+func TestRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		s := w.serve(daily)
+		pass(time.Minute)
+		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Now"})
+		w.leave(w.people[1])
+		r, err := s.job.Request(t.Context(), engine.Full, 10)
+		w.must(err)
+		if r.Summary.Update != 1 || r.Summary.Disable != 1 || r.Summary.Unchanged != 10 || len(r.Changes) != 2 || r.Kind != "full" {
+			t.Errorf("%+v %v", r.Summary, statuses(r))
+		}
+		s.stop()
+		if _, err := s.job.Request(t.Context(), engine.Full, 10); err == nil {
+			t.Error("a job that is not served took a request")
+		}
+	})
+}
+
+// A held list is approved as a whole or in part; who came back is not on it; later removals form a new list.
+func TestApprove(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.people = 40 })
+	w.sync()
+	for _, id := range w.people[:6] {
+		w.leave(id)
+	}
+	w.sync()
+	w.dir.AddMember(w.groups[0], w.people[0])
+	w.sync()
+	approve := func(list uint32, people ...string) (int, error) {
+		db, err := bolt.Open(w.path, bolt.Options{})
+		w.must(err)
+		defer db.Close()
+		job, _ := w.job(db)
+		held, err := job.Outbox(t.Context(), true)
+		w.must(err)
+		for _, c := range held {
+			if c.Status != plan.StatusHeld || c.Held == 0 || c.Action != plan.Disable {
+				t.Errorf("%+v", c)
+			}
+		}
+		return job.Approve(t.Context(), list, people)
+	}
+	if n, err := approve(7); err == nil || n != 0 {
+		t.Errorf("list 7 does not exist: %d %v", n, err)
+	}
+	if n, err := approve(1, "nobody@contoso.com"); err == nil || n != 0 {
+		t.Errorf("nobody is on the list: %d %v", n, err)
+	}
+	if n, err := approve(1, w.mail(w.people[1])); err != nil || n != 1 {
+		t.Errorf("one of the list: %d %v", n, err)
+	}
+	w.leave(w.people[10])
+	if r := w.sync(); r.Summary.Disable != 1 || r.Summary.Held != 5 || w.accountOf(w.people[1]).Active {
+		t.Errorf("%+v %v", r.Summary, statuses(r))
+	}
+	if n, err := approve(1); err != nil || n != 4 {
+		t.Errorf("the rest of the list: %d %v", n, err)
+	}
+	if r := w.sync(); r.Summary.Disable != 4 || r.Summary.Held != 1 {
+		t.Errorf("%+v %v", r.Summary, statuses(r))
+	}
+	if n, err := approve(2); err != nil || n != 1 {
+		t.Errorf("the second list: %d %v", n, err)
+	}
+	w.sync()
+	w.settled()
+}
+
+// Moved in the directory while the source is down: the outbox still drains, and nobody is removed.
+func TestSourceDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		s := w.serve(daily)
+		pass(time.Minute)
+		w.dir.Fault(func(*http.Request) *entratest.Fault { return entratest.Gateway(503) })
+		pass(5 * time.Hour)
+		if st := s.status(); st.State == "quarantined" || st.LastCycle.Result != "failed" && st.LastCycle.Result != "running" {
+			t.Errorf("%s, last cycle %+v", st.State, st.LastCycle)
+		}
+		w.dir.Fault(nil)
+		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Back"})
+		pass(2 * time.Hour)
+		if got := w.accountOf(w.people[0]).Title; got != "Back" {
+			t.Errorf("title %q", got)
+		}
+		s.stop()
+		w.settled()
+	})
+}
