@@ -297,10 +297,13 @@ func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now tim
 	return tx.PutPerson(p)
 }
 
-// escrow puts the person aside for 1, 2, 4 … cycles, a day at most.
+// escrow puts the person aside for 1, 2, 4 … cycles, a day at most; a conflict is looked at in every cycle.
 func (x *exporter) escrow(p *state.Person, cycle state.Cycle, f state.Failure, now time.Time) {
 	p.Failure = f
 	p.RetryCycle = cycle.Number + 1<<min(p.Attempts, 10)
+	if conflicting(f) {
+		p.RetryCycle = cycle.Number + 1 // what settles it may be a change of somebody else
+	}
 	p.Attempts++
 	p.Escrowed = true
 	if p.Class == state.ClassNone {

@@ -144,9 +144,25 @@ func (j *Job) Outbox(ctx context.Context, held bool) ([]plan.Change, error) {
 
 // pending tells of somebody who is in the outbox.
 func (j *Job) pending(p *state.Person, exhausted bool) plan.Change {
-	c := j.change(prepared{person: p, decision: j.Policy.Decide(p)}, standing(p, exhausted))
+	d := j.Policy.Decide(p)
+	if p.Vanished {
+		d = j.afresh(p)
+	}
+	c := j.change(prepared{person: p, decision: d}, standing(p, exhausted))
 	c.Error, c.Held = p.Failure.Text, p.Held
 	return c
+}
+
+// afresh is what follows for somebody whose account is gone.
+func (j *Job) afresh(p *state.Person) plan.Decision {
+	then := *p
+	then.Attributes = slices.Clone(p.Attributes)
+	j.unlink(&then)
+	d := j.Policy.Decide(&then)
+	if d.Action != plan.None {
+		d.Reason = fmt.Sprintf("account %s is gone", p.TargetID)
+	}
+	return d
 }
 
 // Approve lets the removals of a held list go out: those of the people named by source id, userPrincipalName or the

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -384,10 +386,15 @@ func (j *Job) remaining(ctx context.Context, report *plan.Report, rd round, x *e
 	s := &report.Summary
 	s.Unchanged = counts.Active - s.Create - s.Update - s.Enable
 	s.Skipped = len(report.Skipped)
+	changing := map[string]bool{}
+	for _, c := range report.Changes {
+		changing[c.Source.ID] = true
+	}
 	err = j.eachRuling(ctx, ids, func(_ *state.View, p *state.Person) error {
 		c := j.pending(p, exhausted)
 		c.Warnings = rd.notes[p.ID]
 		report.Changes = append(report.Changes, c)
+		changing[p.ID] = true
 		s.Count(c)
 		if active(p) {
 			s.Unchanged--
@@ -395,7 +402,27 @@ func (j *Job) remaining(ctx context.Context, report *plan.Report, rd round, x *e
 		return nil
 	})
 	s.Unchanged = max(0, s.Unchanged)
+	if counts.Held > 0 {
+		report.Warnings = append(report.Warnings, fmt.Sprintf("%d removals wait for approval: ringsync outbox --held shows them, ringsync approve lets them go", counts.Held))
+	}
+	report.Warnings = append(report.Warnings, leftOut(rd.notes, changing)...)
 	return err
+}
+
+// leftOut tells of attributes that are left out of people who have no change to hang the warning on.
+func leftOut(notes map[string][]string, changing map[string]bool) []string {
+	n, example := 0, ""
+	for id, texts := range notes {
+		if !changing[id] {
+			if n++; example == "" || texts[0] < example {
+				example = texts[0]
+			}
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d people without a change have attributes that are left out, such as %s; ringsync diff --user NAME tells of one", n, example)}
 }
 
 // active reports whether the person has an account that is known to be active; see state.Counts.
@@ -416,7 +443,7 @@ func standing(p *state.Person, exhausted bool) string {
 	switch {
 	case p.Class == state.ClassHeld:
 		return plan.StatusHeld
-	case p.Escrowed && isConflict(p.Failure.Code):
+	case p.Escrowed && conflicting(p.Failure):
 		return plan.StatusConflict
 	case p.Escrowed:
 		return plan.StatusEscrowed
@@ -426,12 +453,13 @@ func standing(p *state.Person, exhausted bool) string {
 	return plan.StatusPending
 }
 
-func isConflict(code string) bool {
-	switch code {
-	case "DuplicateSourceEntries", "DuplicateTargetEntries", "EntryConflict", "Conflict":
+// conflicting reports whether a failure is one that a person has to settle.
+func conflicting(f state.Failure) bool {
+	switch f.Code {
+	case "DuplicateSourceEntries", "DuplicateTargetEntries", "EntryConflict":
 		return true
 	}
-	return false
+	return f.Status == http.StatusConflict
 }
 
 // preview decides for everybody in the outbox what would be sent now.
@@ -446,6 +474,10 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	exhausted, err := j.exhausted(ctx)
 	if err != nil {
 		return err
 	}
@@ -474,14 +506,17 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 		if results[i].linked {
 			report.Strangers--
 		}
-		c := j.change(results[i], j.outlook(p, results[i]))
+		if p.Vanished {
+			results[i].decision = j.afresh(p)
+		}
+		c := j.change(results[i], j.outlook(p, results[i], exhausted))
 		if c.Action == plan.None && c.Status == plan.StatusPlanned {
 			if active(p) {
 				unchanged++
 			}
 			continue
 		}
-		if c.Error == "" {
+		if c.Error == "" && c.Status != plan.StatusPlanned {
 			c.Error = p.Failure.Text
 		}
 		c.Held, c.Warnings = p.Held, rd.notes[p.ID]
@@ -490,18 +525,35 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 	}
 	report.Summary.Unchanged = unchanged
 	report.Summary.Skipped = len(report.Skipped)
+	changing := map[string]bool{}
+	for _, c := range report.Changes {
+		changing[c.Source.ID] = true
+	}
+	report.Warnings = append(report.Warnings, leftOut(rd.notes, changing)...)
 	return nil
 }
 
+// exhausted reports whether no licence was free when a create was last tried.
+func (j *Job) exhausted(ctx context.Context) (bool, error) {
+	var since time.Time
+	err := j.store.View(ctx, func(v *state.View) error {
+		_, err := v.Get(metaCapacity, &since)
+		return err
+	})
+	return !since.IsZero(), err
+}
+
 // outlook is what would become of a change if it were sent now.
-func (j *Job) outlook(p *state.Person, r prepared) string {
+func (j *Job) outlook(p *state.Person, r prepared, exhausted bool) string {
 	switch {
 	case p.Class == state.ClassHeld:
 		return plan.StatusHeld
 	case r.conflict != nil:
 		return plan.StatusConflict
-	case r.err != nil || p.Escrowed && r.decision.Action != plan.None:
+	case r.err != nil || p.Escrowed && !conflicting(p.Failure) && r.decision.Action != plan.None:
 		return plan.StatusEscrowed
+	case r.decision.Action == plan.Create && exhausted:
+		return plan.StatusWaiting
 	}
 	return plan.StatusPlanned
 }

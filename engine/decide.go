@@ -90,12 +90,24 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 			unlisted = append(unlisted, p.ID)
 			rulings[p.ID] = rule
 		}
+		if seen {
+			r.tellSkip(p, rule)
+		}
 		if rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p, s.unfit) != p.Class {
 			rulings[p.ID] = rule
 		}
 		return nil
 	})
 	return rulings, absent, unlisted, err
+}
+
+// tellSkip notes why the configuration keeps somebody's change from being carried out.
+func (r *reading) tellSkip(p *state.Person, rule ruling) {
+	then := *p
+	then.Scope, then.Reason = rule.scope, rule.reason
+	if d := r.job.Policy.Decide(&then); d.Skip != "" {
+		r.skipped[p.ID] = plan.Skipped{Source: sourceRef(p), Reason: d.Skip}
+	}
 }
 
 // eachPerson calls fn for every record, a batch a transaction: a read transaction that lasts keeps bbolt from
@@ -156,6 +168,9 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 	ids := slices.Sorted(maps.Keys(rulings))
 	removals := 0
 	err := j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
+		if r.partial {
+			r.tellSkip(p, rulings[p.ID])
+		}
 		if _, isRemoval := j.rule(p, rulings[p.ID], r.seen[p.ID].unfit); isRemoval {
 			removals++
 		}
@@ -291,7 +306,13 @@ func (j *Job) unlink(p *state.Person) {
 // neither an account nor a create on its way needs no question.
 func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[string]ruling) (warnings []string, err error) {
 	var ask []string
-	err = j.eachRuling(ctx, ids, func(_ *state.View, p *state.Person) error {
+	doubts := 0
+	var doubt error
+	err = j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
+		if why := r.doubtful(v, p.ID); why != nil {
+			doubts, doubt = doubts+1, why
+			return nil
+		}
 		switch {
 		case p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled:
 			rulings[p.ID] = ruling{scope: state.Unassigned}
@@ -302,11 +323,9 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		}
 		return nil
 	})
-	if err != nil || len(ask) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	doubts := 0
-	var doubt error
 	err = j.source.Standing(ctx, ask, func(s connectors.Standing) error {
 		id := connectors.FoldID(s.ID)
 		rule := rulings[id]
@@ -334,6 +353,18 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", doubts, doubt))
 	}
 	return warnings, err
+}
+
+// doubtful returns why nobody can say whether the person is assigned: they were known through a group that could not be
+// read. What the person's own memberships say does not count then, for the same reason may keep the group out of them
+// (hidden membership).
+func (r *reading) doubtful(v *state.View, id string) error {
+	for n, why := range r.graph.doubtful {
+		for range v.EdgesBetween(r.graph.parents[n], id) {
+			return why
+		}
+	}
+	return nil
 }
 
 // removable reports whether a change could follow from a further cause: the account is destroyed, not only disabled,

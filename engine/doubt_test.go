@@ -26,6 +26,7 @@ func TestDoubt(t *testing.T) {
 		name  string
 		wrong func(w *world)
 		fails bool
+		later int // removals once the fault has ended
 	}{
 		{name: "half of the target's list", wrong: func(w *world) {
 			w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
@@ -62,6 +63,15 @@ func TestDoubt(t *testing.T) {
 				return nil
 			})
 		}},
+		{name: "a group that cannot be read, and somebody who left it", wrong: func(w *world) {
+			w.dir.RemoveMember(w.groups[0], w.dir.Members(w.groups[0])[0])
+			w.dir.Fault(func(r *http.Request) *entratest.Fault {
+				if strings.Contains(r.URL.Path, w.groups[0]+"/members") {
+					return &entratest.Fault{Status: 403}
+				}
+				return nil
+			})
+		}, later: 1},
 		{name: "the members of every group are lost in the list", wrong: func(w *world) {
 			// The list answers, but empty; the people themselves still say where they belong.
 			w.dir.Fault(func(r *http.Request) *entratest.Fault {
@@ -103,7 +113,7 @@ func TestDoubt(t *testing.T) {
 			if test.name == "another account behind the same URL" {
 				return
 			}
-			if r := w.sync(); r.Summary.Changes() != 0 || r.Summary.Held != 0 {
+			if r := w.sync(); r.Summary.Changes() != test.later || r.Summary.Disable != test.later || r.Summary.Held != 0 {
 				t.Errorf("after the fault has ended: %+v %v", r.Summary, statuses(r))
 			}
 			w.settled()

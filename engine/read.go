@@ -67,6 +67,7 @@ type seen struct {
 type draft struct {
 	userPrincipalName, displayName string
 	mapped                         bool // values holds what is wanted
+	linked                         bool // the person had an account when the row was mapped
 	values, onCreate               []connectors.Value
 }
 
@@ -291,7 +292,7 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) dr
 	if len(notes) > 0 {
 		r.notes[p.ID] = notes
 	}
-	d.mapped, d.values, d.onCreate = true, values, slices.Clone(r.result.Create)
+	d.mapped, d.linked, d.values, d.onCreate = true, linked, values, slices.Clone(r.result.Create)
 	return d
 }
 
@@ -331,18 +332,18 @@ func (r *reading) flush() error {
 func (j *Job) apply(p *state.Person, d draft) (changed bool) {
 	changed = p.UserPrincipalName != d.userPrincipalName || p.DisplayName != d.displayName
 	p.UserPrincipalName, p.DisplayName = d.userPrincipalName, d.displayName
-	if d.mapped && j.setWants(p, d.values, d.onCreate) {
+	if d.mapped && j.setWants(p, d) {
 		changed = true
 	}
 	return changed
 }
 
 // setWants puts the values into the record and counts a generation if any is new.
-func (j *Job) setWants(p *state.Person, values, onCreate []connectors.Value) (changed bool) {
+func (j *Job) setWants(p *state.Person, d draft) (changed bool) {
 	linked := p.TargetID != ""
-	for slot, v := range values {
+	for slot, v := range d.values {
 		attribute := j.Policy.Attributes[slot]
-		create := onCreate[slot].Kind() != connectors.Absent
+		create := !d.linked && d.onCreate[slot].Kind() != connectors.Absent
 		if create && linked {
 			v, create = connectors.Value{}, false // made meanwhile: such a value is not for whoever has an account
 		}

@@ -87,7 +87,7 @@ const skewLimit = time.Minute
 func (f *findings) source(r entra.Report, err error) {
 	if r.App.ID != "" {
 		f.add("source", "application", "ok", "%s (%s)", r.App.DisplayName, r.App.ID)
-		detail := fmt.Sprintf("%d people and %d groups assigned", r.Users, r.Groups)
+		detail := fmt.Sprintf("assigned: %s, %s", count(r.Users, "user"), count(r.Groups, "group"))
 		if r.LeftOut > 0 {
 			detail += fmt.Sprintf("; %d with Default Access are left out, because the application declares roles", r.LeftOut)
 		}

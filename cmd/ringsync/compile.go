@@ -17,3 +17,22 @@ func compile(c *configs.Config, slots *connectors.Slots) (*mapping.Mapping, erro
 	}
 	return m, nil
 }
+
+// warnings are what is allowed and may not be what was meant: the configuration's own, and required attributes that
+// nothing is mapped to, without which nobody can be created.
+func warnings(c *configs.Config) configs.Problems {
+	mapped := map[string]bool{}
+	schema := ringcentral.Schema()
+	for _, r := range c.Rules() {
+		if a, ok := schema.Lookup(r.Target); ok {
+			mapped[a.Name] = true
+		}
+	}
+	all := append(configs.Problems{}, c.Warnings()...)
+	for _, a := range schema.Attributes() {
+		if a.Required && !mapped[a.Name] {
+			all = append(all, c.Problem("users.attributes", "nothing is mapped to %s, which RingCentral requires: nobody can be created", a.Name))
+		}
+	}
+	return all
+}

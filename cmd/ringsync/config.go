@@ -95,7 +95,7 @@ func newConfigValidateCommand(a *app) *cobra.Command {
 					Attributes int              `json:"attributes"`
 					Filters    int              `json:"filters"`
 					Warnings   configs.Problems `json:"warnings"`
-				}{a.configPath, c.Job, attributes, filters, append(configs.Problems{}, c.Warnings()...)})
+				}{a.configPath, c.Job, attributes, filters, warnings(c)})
 				return nil
 			}
 			fmt.Fprintf(a.stdout, "%s: ok (job %s, %s, %s)\n", a.configPath, c.Job, count(attributes, "attribute"), count(filters, "filter"))

@@ -162,7 +162,7 @@ func (a *app) load() (*configs.Config, error) {
 		return nil, a.notLoaded(err)
 	}
 	if !a.quiet {
-		for _, w := range c.Warnings() {
+		for _, w := range warnings(c) {
 			w.Text = "warning: " + w.Text
 			fmt.Fprintln(a.stderr, w)
 		}

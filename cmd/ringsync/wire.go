@@ -115,7 +115,7 @@ func (j *job) options(a *app) engine.Options {
 	allowed := func(action string) bool { return slices.Contains(c.Users.Actions, action) }
 	protect := map[string]bool{}
 	for _, name := range c.Safety.Protect {
-		protect[strings.ToLower(name)] = true
+		protect[strings.ToLower(strings.TrimSpace(name))] = true
 	}
 	return engine.Options{
 		Name: c.Job, Slots: j.slots, Mapping: j.mapping, ScopeAll: c.Source.Scope == "all",

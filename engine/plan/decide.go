@@ -168,8 +168,11 @@ func cause(p *state.Person) string {
 	return p.Scope.String()
 }
 
+// reasonNew goes without saying, so the text leaves it out.
+const reasonNew = "in scope, no account yet"
+
 func (c *Policy) create(p *state.Person) Decision {
-	d := Decision{Action: Create, Reason: "in scope, no account yet"}
+	d := Decision{Action: Create, Reason: reasonNew}
 	for slot, attribute := range c.Attributes {
 		if a := p.Attribute(attribute.Name); a != nil && !a.Want.IsNull() {
 			d.Differences = append(d.Differences, Difference{Slot: slot, Old: connectors.NullValue(), New: a.Want})

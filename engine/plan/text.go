@@ -67,7 +67,7 @@ func (t Text) change(w io.Writer, c Change) {
 	if c.Target.ID != "" {
 		fmt.Fprintf(w, " → %s", clean(c.Target.ID))
 	}
-	if c.Reason != "" && c.Action != Create {
+	if c.Reason != "" && c.Reason != reasonNew {
 		fmt.Fprintf(w, "  (%s)", clean(c.Reason))
 	}
 	switch {
