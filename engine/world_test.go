@@ -33,7 +33,7 @@ import (
 // world is a tenant, a RingCentral account and a job between them: the real engine, connectors and state file, and
 // emulators reached through memory.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	dir     *entratest.Directory
 	account *ringcentraltest.Account
 	path    string // the state file
@@ -67,7 +67,7 @@ const (
 	scimToken  = "scim-token"
 )
 
-func newWorld(t *testing.T, change func(*setup)) *world {
+func newWorld(t testing.TB, change func(*setup)) *world {
 	s := setup{
 		directory: entratest.Options{Token: graphToken, Seed: 1},
 		account:   ringcentraltest.Options{Token: scimToken, Licenses: -1},

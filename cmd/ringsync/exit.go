@@ -41,7 +41,7 @@ func usageError(format string, args ...any) error {
 
 // report prints what a command returned, once, and gives the exit code. Errors go to stderr as text; with --json an
 // object goes to stdout as well, so that what reads stdout always reads JSON.
-func (a *app) report(args []string, err error) int {
+func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
@@ -64,7 +64,7 @@ func (a *app) report(args []string, err error) int {
 	if place, ok := errors.AsType[*expr.Error](err); ok && !wrongConfig {
 		fmt.Fprintln(a.stderr, place.Caret())
 	}
-	if a.json || slices.Contains(args, "--json") { // a wrong flag before it may have kept it from being read
+	if a.json || slices.Contains(a.args, "--json") { // a wrong flag before it may have kept it from being read
 		type failure struct {
 			Code     int              `json:"code"`
 			Message  string           `json:"message"`

@@ -20,8 +20,8 @@ func main() {
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, args: args}
 	root := newRootCommand(a)
 	root.SetArgs(args)
-	return a.report(args, root.ExecuteContext(ctx))
+	return a.report(root.ExecuteContext(ctx))
 }

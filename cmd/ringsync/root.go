@@ -27,6 +27,10 @@ type app struct {
 	log *slog.Logger
 	// started is set once the command line was understood.
 	started bool
+
+	args []string // the command line
+	// caller is who gave it to the daemon that runs it, nil in a program of its own.
+	caller *caller
 }
 
 func newRootCommand(a *app) *cobra.Command {
@@ -36,7 +40,11 @@ func newRootCommand(a *app) *cobra.Command {
 		Long: `ringsync keeps RingCentral's users equal to the people assigned to an enterprise application in Microsoft Entra ID.
 
 New here? "ringsync demo" tells the whole story, "ringsync sandbox" starts both services on this machine to try things on, "ringsync config init" writes a
-configuration to fill in.
+configuration to fill in, "ringsync run" keeps both sides equal from then on.
+
+Commands that touch a job (sync, diff, status, outbox, approve, log, pause, resume, restart) go to the "ringsync run"
+that serves it, if there is one, and open its state file otherwise; what they print is the same. A daemon goes by the
+configuration it was started with: of the file that you name, only the state's path counts then.
 
 Exit codes: 0 did what was asked; 1 failed; 64 wrong usage or configuration. diff, sync and provision also return
 2 (diff) differences not yet decided, 3 some people in escrow, in conflict or waiting for capacity, 4 quarantined,
@@ -56,16 +64,29 @@ wrong credentials or removals held.`,
 	flags.StringVar(&a.logFormat, "log-format", "text", "`form` of log lines: text or json")
 	flags.StringVar(&a.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
 
+	// A daemon runs for others what touches its job, and nothing else.
 	root.AddCommand(
-		newDemoCommand(a),
-		newSandboxCommand(a),
 		newSyncCommand(a),
 		newDiffCommand(a),
-		newCheckCommand(a),
-		newConfigCommand(a),
-		newMappingCommand(a),
-		newVersionCommand(a),
+		newStatusCommand(a),
+		newOutboxCommand(a),
+		newApproveCommand(a),
+		newLogCommand(a),
+		newPauseCommand(a),
+		newResumeCommand(a),
+		newRestartCommand(a),
 	)
+	if a.caller == nil {
+		root.AddCommand(
+			newDemoCommand(a),
+			newSandboxCommand(a),
+			newRunCommand(a),
+			newCheckCommand(a),
+			newConfigCommand(a),
+			newMappingCommand(a),
+			newVersionCommand(a),
+		)
+	}
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {

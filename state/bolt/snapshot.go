@@ -1,7 +1,9 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
+	"iter"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -10,14 +12,15 @@ import (
 )
 
 // Snapshot is one moment of the file, held for as long as somebody works on it while others go on writing: the base
-// of a dry run beside a job at work. It meets state.Viewer.
+// of a dry run beside a job at work. It meets state.Viewer, for several goroutines.
 //
 // What it holds on to cannot be used again, so the file grows with what is written meanwhile; past MapSize, writers
 // wait for it. Close it as soon as it has served, and before the DB, whose Close waits for it.
 type Snapshot struct {
-	db *DB
-	mu sync.Mutex
-	tx *bbolt.Tx // nil once closed
+	db   *DB
+	open sync.RWMutex // Views hold it for reading
+	tx   *bbolt.Tx    // nil once closed
+	turn sync.Mutex   // a bbolt transaction is not for several goroutines: one call into it at a time
 }
 
 // Snapshot begins a snapshot of the file as it is now.
@@ -33,11 +36,10 @@ func (db *DB) Snapshot() (_ *Snapshot, err error) {
 	return &Snapshot{db: db, tx: tx}, nil
 }
 
-// View reads the moment. One runs at a time, since a bbolt transaction is not for several goroutines; fn must not View
-// the same snapshot again.
+// View reads the moment.
 func (s *Snapshot) View(ctx context.Context, fn func(state.Reader) error) (err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.open.RLock()
+	defer s.open.RUnlock()
 	if s.tx == nil {
 		return state.ErrClosed
 	}
@@ -46,16 +48,51 @@ func (s *Snapshot) View(ctx context.Context, fn func(state.Reader) error) (err e
 	}
 	defer s.db.guard(&err, false)
 	defer faultsPanic()()
-	return fn(newReader(s.tx))
+	return fn(&sharedReader{newReader(s.tx), &s.turn})
 }
 
-// Close lets go of the moment, once a View that is running has ended. Closing again does nothing.
+// Close lets go of the moment, once the Views that are running have ended. Closing again does nothing.
 func (s *Snapshot) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.open.Lock()
+	defer s.open.Unlock()
 	if s.tx != nil {
 		rollback(s.tx)
 		s.tx = nil
 	}
 	return nil
+}
+
+// sharedReader is a reader of a transaction that others read too. It takes its turn for each call into bbolt, never for
+// what its caller does in between: that may be another View.
+type sharedReader struct {
+	*reader
+	turn *sync.Mutex
+}
+
+func (r *sharedReader) Get(space state.Space, key []byte) []byte {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	return r.reader.Get(space, key)
+}
+
+func (r *sharedReader) Scan(space state.Space, from, before []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		var c *bbolt.Cursor
+		step := func() (key, value []byte) {
+			r.turn.Lock()
+			defer r.turn.Unlock()
+			if c != nil {
+				protect(func() { key, value = c.Next() })
+			} else if b := r.bucket(space); b != nil {
+				c = b.Cursor()
+				protect(func() { key, value = c.Seek(from) })
+			}
+			return key, value
+		}
+		for key, value := step(); key != nil && (before == nil || bytes.Compare(key, before) < 0); key, value = step() {
+			if !yield(key, value) {
+				return
+			}
+		}
+	}
 }
