@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -28,6 +29,9 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	x.mu.Lock()
 	room := x.tally.keep - len(x.tally.changes)
 	rd := x.round
+	for i := range group {
+		group[i].fatal = !group[i].nothing && x.weigh(&group[i])
+	}
 	x.mu.Unlock()
 	err := x.job.store.Update(ctx, func(tx *state.Tx) error {
 		summary, changes = plan.Summary{}, nil
@@ -59,12 +63,13 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 		if group[i].nothing {
 			continue
 		}
-		if group[i].linked {
+		if group[i].free {
 			x.tally.adopted++
 		}
 		x.job.progress.exported.Add(1)
-		if err := group[i].err; err != nil && stopsRun(err) && !x.serving && x.stopped == nil {
-			x.stopped = err
+		if group[i].fatal && !x.serving && x.stopped == nil {
+			x.stopped = group[i].err
+			x.halt()
 		}
 	}
 	return nil
@@ -78,19 +83,29 @@ func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error
 		return plan.Change{}, err
 	}
 	if p == nil {
+		if o.person == nil || o.person.TargetID != "" && tx.PersonByTarget(o.person.TargetID) != "" {
+			return plan.Change{}, nil // the account has gone over to somebody else meanwhile
+		}
 		p = o.person // written to the target meanwhile: it must be remembered all the same
 	}
-	if o.linked {
+	if o.linked && !o.busy {
 		if err := x.adopt(tx, p, o); err != nil {
 			return plan.Change{}, err
 		}
 	}
 	var c plan.Change
 	switch {
+	case o.conflict != nil && !o.wrote && o.err == nil:
+		c, err = x.succeed(tx, p, o, rd.cycle, now)
 	case o.err != nil:
 		c, err = x.fail(tx, p, o, rd.cycle, now)
 	case o.late:
 		c, err = x.judgeLate(tx, p, o, now)
+	case o.busy:
+		c = x.job.change(o.prepared, plan.StatusPending)
+		p.Due = now.Add(x.job.RetryBase)
+		x.retryAt(o.id, p.Due)
+		err = tx.PutPerson(p)
 	default:
 		c, err = x.succeed(tx, p, o, rd.cycle, now)
 	}
@@ -114,6 +129,12 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 	}
 	if o.wrote {
 		if o.decision.Action == plan.Create {
+			if holder := tx.PersonByTarget(o.resource.ID); holder != "" && holder != p.ID {
+				p.Unsettled = true
+				x.escrow(p, cycle, state.Failure{Code: "EntryConflict", Text: fmt.Sprintf("the target answered with account %s, which is linked to %s", o.resource.ID, holder), Since: since(p, now)}, now)
+				c.Status = plan.StatusConflict
+				return c, tx.PutPerson(p)
+			}
 			p.TargetID, p.Ours = o.resource.ID, true
 			c.Target = state.TargetRef{ID: o.resource.ID, UserName: wanted(o.person, plan.AttrUserName)}
 		}
@@ -123,16 +144,11 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 				return c, err
 			}
 		}
-		if o.decision.Action == plan.Create && (x.cautious || x.exhausted) {
-			x.setCautious(false)
+		if o.decision.Action == plan.Create && x.licensed() {
 			if err := tx.Set(metaCapacity, time.Time{}); err != nil {
 				return c, err
 			}
 		}
-	}
-	p.Attempts, p.Escrowed, p.RetryCycle, p.Failure = 0, false, 0, state.Failure{}
-	if p.TargetID == "" && p.Scope != state.InScope {
-		return c, tx.DeletePerson(p.ID) // they left before an account was made, and none of theirs was found
 	}
 	if o.conflict != nil {
 		x.escrow(p, cycle, state.Failure{Code: o.conflict.code, Text: o.conflict.text, Since: since(p, now)}, now)
@@ -141,9 +157,22 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 		}
 		return c, tx.PutPerson(p)
 	}
-	p.Class, p.Due = j.place(p, ""), now
-	if o.decision.Action == plan.None && p.Generation == o.sent {
-		p.Class = state.ClassNone
+	p.Attempts, p.Escrowed, p.RetryCycle, p.Failure = 0, false, 0, state.Failure{}
+	if p.TargetID == "" && (p.Scope != state.InScope || p.Unfit && p.Generation == o.sent) {
+		return c, tx.DeletePerson(p.ID) // no account was made, and none can be
+	}
+	p.Class, p.Due = j.place(p), now
+	switch {
+	case p.Generation != o.sent:
+	case o.decision.Action == plan.None:
+		if p.Class != state.ClassHeld {
+			p.Class = state.ClassNone
+		}
+	case p.Class != state.ClassNone && p.Class != state.ClassHeld:
+		// Sent and acknowledged, and the account still shows something else: going on would not end.
+		x.escrow(p, cycle, state.Failure{Code: "UnprocessableEntity", Text: "the target acknowledged the change and shows the account as it was before", Since: since(p, now)}, now)
+		c.Status = plan.StatusEscrowed
+		return c, tx.PutPerson(p)
 	}
 	if p.Class == state.ClassNone {
 		p.Due = time.Time{}
@@ -155,6 +184,14 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 // directory, the link moves.
 func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome) error {
 	if holder := tx.PersonByTarget(o.person.TargetID); holder != "" && holder != p.ID {
+		why, err := x.job.taken(tx.View, o.person, connectors.Resource{ID: o.person.TargetID, UserName: wanted(o.person, plan.AttrUserName)})
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			o.linked, o.conflict = false, &conflict{"EntryConflict", why}
+			return nil
+		}
 		if err := tx.DeletePerson(holder); err != nil {
 			return err
 		}
@@ -166,7 +203,8 @@ func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome) error {
 	p.Unsettled, p.Tried = false, nil
 	for _, a := range o.person.Attributes {
 		if a.Answer.Kind() != connectors.Absent {
-			p.Set(a.Name).Answer = a.Answer
+			b := p.Set(a.Name)
+			b.Sent, b.Answer = a.Sent, a.Answer
 		}
 	}
 	return nil
@@ -197,17 +235,14 @@ func (x *exporter) acknowledge(p *state.Person, o *outcome, now time.Time) {
 // judgeLate asks the guard about a removal that only showed itself when the account was read.
 func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
 	c := x.job.change(o.prepared, plan.StatusPending)
-	judged, err := x.job.Guard.judge(tx.View, 1, 0, now)
+	held, err := x.judgeOne(tx, p, now)
 	if err != nil {
 		return c, err
 	}
-	p.Class, p.Due, p.Held = state.ClassRemove, now, judged.list
-	if judged.list != 0 {
-		p.Class = state.ClassHeld
-		c.Status, c.Held = plan.StatusHeld, judged.list
-	}
-	if err := judged.hold(tx); err != nil {
-		return c, err
+	p.Class, p.Due, p.Held = state.ClassRemove, now, held
+	if held != 0 {
+		p.Class = x.job.place(p)
+		c.Status, c.Held = plan.StatusHeld, held
 	}
 	return c, tx.PutPerson(p)
 }
@@ -216,11 +251,8 @@ func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time
 func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.Cycle, now time.Time) (plan.Change, error) {
 	c := x.job.change(o.prepared, plan.StatusPending)
 	fault := connectors.FaultOf(o.err)
-	if errors.Is(o.err, context.Canceled) && fault == connectors.FaultOther {
-		fault = connectors.FaultTransient
-	}
-	creating := o.decision.Action == plan.Create && p.TargetID == ""
-	if creating && (fault == connectors.FaultUnsettled || fault == connectors.FaultProtocol) {
+	creating := o.posted && p.TargetID == ""
+	if creating && (fault == connectors.FaultUnsettled || fault == connectors.FaultProtocol || o.aborted) {
 		p.Unsettled = true
 	}
 	e, _ := errors.AsType[*connectors.Error](o.err)
@@ -229,10 +261,11 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 		code, status = e.Code, e.Status
 	}
 	switch {
-	case stopsRun(o.err): // the record stays as it is, and in the outbox
+	case o.fatal || o.aborted || quarantines(o.err) && fault != connectors.FaultPermission: // the record stays as it is, and in the outbox
 	case fault == connectors.FaultCapacity:
 		c.Status = plan.StatusWaiting
 		p.Failure = state.Failure{Code: "LicenseLimitExceeded", Text: o.err.Error(), Since: since(p, now), Status: status}
+		p.Escrowed, p.RetryCycle, p.Due = false, 0, now
 		x.setExhausted()
 		if err := tx.Set(metaCapacity, now); err != nil {
 			return c, err
@@ -245,6 +278,10 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 	case fault == connectors.FaultConflict && creating && x.tried(o.id) == 1:
 		// Somebody has the mail. It may be this person's own account, made since the list was read: look again.
 		p.Due = now
+		x.retryAt(o.id, p.Due)
+	case fault == connectors.FaultConflict && !creating && x.tried(o.id) < placeTries:
+		// Whoever is about to give the value up may not have done so yet.
+		p.Due = now.Add(x.job.RetryBase)
 		x.retryAt(o.id, p.Due)
 	case fault == connectors.FaultTransient || fault == connectors.FaultUnsettled || fault == connectors.FaultUnavailable:
 		if n := x.tried(o.id); n < placeTries {
@@ -274,27 +311,41 @@ func (x *exporter) throttled(e *connectors.Error) time.Duration {
 
 // vanish: the account of a linked person does not exist. What follows passes the guard like a removal.
 func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now time.Time) error {
-	judged, err := x.job.Guard.judge(tx.View, 1, 0, now)
+	if p.Scope != state.InScope {
+		return tx.DeletePerson(p.ID) // a leaver whose account is gone: done
+	}
+	held, err := x.judgeOne(tx, p, now)
 	if err != nil {
 		return err
 	}
-	if judged.list != 0 && p.Class != state.ClassRemove {
-		p.Vanished, p.Class, p.Held, p.Due = true, state.ClassHeld, judged.list, now
-		c.Status, c.Held = plan.StatusHeld, judged.list
-		if err := judged.hold(tx); err != nil {
-			return err
-		}
+	if held != 0 {
+		p.Vanished, p.Class, p.Held, p.Due = true, state.ClassHeld, held, now
+		c.Status, c.Held = plan.StatusHeld, held
 		return tx.PutPerson(p)
 	}
 	if err := tx.AddRemoval(p.ID, now); err != nil {
 		return err
 	}
 	x.job.unlink(p)
-	p.Class, p.Due = x.job.place(p, ""), now
-	if p.Scope != state.InScope {
-		return tx.DeletePerson(p.ID) // a leaver whose account is gone: done
-	}
+	p.Attempts, p.Escrowed, p.RetryCycle, p.Failure = 0, false, 0, state.Failure{}
+	p.Class, p.Due = x.job.place(p), now
 	return tx.PutPerson(p)
+}
+
+// judgeOne asks the guard about one removal that came up while exporting, and returns the held list that it goes on, 0
+// if it may go. All such removals of a round share a list.
+func (x *exporter) judgeOne(tx *state.Tx, p *state.Person, now time.Time) (uint32, error) {
+	judged, err := x.job.Guard.judge(tx.View, removals{adding: 1, but: p.ID}, now)
+	if err != nil || judged.list == 0 {
+		return 0, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.lateList == 0 {
+		x.lateList = judged.list
+	}
+	judged.list = x.lateList
+	return judged.list, judged.hold(tx)
 }
 
 // escrow puts the person aside for 1, 2, 4 … cycles, a day at most; a conflict is looked at in every cycle.
@@ -347,10 +398,14 @@ func (x *exporter) setExhausted() {
 	x.exhausted = true
 }
 
-func (x *exporter) setCautious(on bool) {
+// licensed notes that a create went through, and reports whether that ends a time without licences. One that was on its
+// way when a refusal came proves nothing.
+func (x *exporter) licensed() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.cautious = on
+	was := x.cautious
+	x.cautious = false
+	return was && !x.exhausted
 }
 
 // log appends the record of the outcome. Nothing is said of a person about whom nothing was found to do, nor of a

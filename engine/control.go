@@ -133,7 +133,7 @@ func (j *Job) changeSome(ctx context.Context, fn func(*state.Person) bool) (chan
 func (j *Job) Outbox(ctx context.Context, held bool) ([]plan.Change, error) {
 	report := &plan.Report{}
 	err := j.eachPerson(ctx, func(p *state.Person) error {
-		if p.Class != state.ClassNone && (!held || p.Class == state.ClassHeld) {
+		if p.Class != state.ClassNone && (!held || p.Held != 0) {
 			report.Changes = append(report.Changes, j.pending(p, false))
 		}
 		return nil
@@ -178,19 +178,19 @@ func (j *Job) Approve(ctx context.Context, list uint32, people []string) (approv
 	}
 	known, now := false, j.Now()
 	changed, err := j.changeSome(ctx, func(p *state.Person) bool {
-		if p.Class != state.ClassHeld || p.Held != list {
+		if p.Held == 0 || p.Held != list {
 			return false
 		}
 		known = true
 		if len(asked) > 0 && !slices.ContainsFunc(names(p), func(name string) bool { return asked[name] }) {
 			return false
 		}
-		p.Class, p.Due, p.Held = state.ClassRemove, now, 0
+		p.Held, p.Due = 0, now
 		if p.Vanished {
 			j.unlink(p)
-			if p.Class = j.place(p, ""); p.Class == state.ClassNone {
-				p.Due = time.Time{}
-			}
+		}
+		if p.Class = j.place(p); p.Class == state.ClassNone {
+			p.Due = time.Time{}
 		}
 		return true
 	})
@@ -268,8 +268,10 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 		if !exhausted.IsZero() {
 			s.Waiting = counts.Queued[state.ClassCreate]
 		}
-		for e := range v.Due(state.ClassHeld, j.Now()) {
-			held = append(held, e.ID)
+		if counts.Held > 0 {
+			for e := range v.Outbox() {
+				held = append(held, e.ID)
+			}
 		}
 		for _, c := range v.Cycles(historyDepth) {
 			if s.LastCycle == nil {
@@ -315,6 +317,9 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 func (j *Job) heldLists(ctx context.Context, ids []string, s *Status) error {
 	lists := map[uint32]*HeldList{}
 	err := j.eachRuling(ctx, ids, func(_ *state.View, p *state.Person) error {
+		if p.Held == 0 {
+			return nil
+		}
 		l := lists[p.Held]
 		if l == nil {
 			l = &HeldList{Number: p.Held, Since: p.Due}
@@ -333,10 +338,14 @@ func (j *Job) heldLists(ctx context.Context, ids []string, s *Status) error {
 	return err
 }
 
-// Log returns up to n entries of the provisioning log from a sequence number on, oldest first.
+// Log returns up to n entries of the provisioning log from a sequence number on, oldest first; from 0, the last n.
 func (j *Job) Log(ctx context.Context, from uint64, n int) (entries []state.LogEntry, err error) {
 	err = j.store.View(ctx, func(v *state.View) error {
-		for e, err := range v.Log(from) {
+		log := v.Log(from)
+		if from == 0 {
+			log = v.LastLog(n)
+		}
+		for e, err := range log {
 			if err != nil {
 				return err
 			}

@@ -394,11 +394,11 @@ func (j *Job) remaining(ctx context.Context, report *plan.Report, rd round, x *e
 		c := j.pending(p, exhausted)
 		c.Warnings = rd.notes[p.ID]
 		report.Changes = append(report.Changes, c)
-		changing[p.ID] = true
 		s.Count(c)
-		if active(p) {
+		if active(p) && !changing[p.ID] {
 			s.Unchanged--
 		}
+		changing[p.ID] = true
 		return nil
 	})
 	s.Unchanged = max(0, s.Unchanged)
@@ -441,7 +441,7 @@ func active(p *state.Person) bool {
 // standing is the status of somebody who is still in the outbox.
 func standing(p *state.Person, exhausted bool) string {
 	switch {
-	case p.Class == state.ClassHeld:
+	case p.Held != 0:
 		return plan.StatusHeld
 	case p.Escrowed && conflicting(p.Failure):
 		return plan.StatusConflict
@@ -493,7 +493,7 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 			}
 			results[i] = j.prepare(groupCtx, target, l, p)
 			j.progress.exported.Add(1)
-			if err := results[i].err; err != nil && stopsRun(err) {
+			if err := results[i].err; err != nil && (quarantines(err) || groupCtx.Err() != nil) {
 				return err
 			}
 			return nil
@@ -503,25 +503,23 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 		return err
 	}
 	for i, p := range people {
-		if results[i].linked {
+		if results[i].free {
 			report.Strangers--
 		}
 		if p.Vanished {
 			results[i].decision = j.afresh(p)
 		}
-		c := j.change(results[i], j.outlook(p, results[i], exhausted))
-		if c.Action == plan.None && c.Status == plan.StatusPlanned {
-			if active(p) {
-				unchanged++
+		for _, c := range j.foresee(p, results[i], exhausted) {
+			if c.Action == plan.None && c.Status == plan.StatusPlanned {
+				if active(p) {
+					unchanged++
+				}
+				continue
 			}
-			continue
+			c.Held, c.Warnings = p.Held, rd.notes[p.ID]
+			report.Changes = append(report.Changes, c)
+			report.Summary.Count(c)
 		}
-		if c.Error == "" && c.Status != plan.StatusPlanned {
-			c.Error = p.Failure.Text
-		}
-		c.Held, c.Warnings = p.Held, rd.notes[p.ID]
-		report.Changes = append(report.Changes, c)
-		report.Summary.Count(c)
 	}
 	report.Summary.Unchanged = unchanged
 	report.Summary.Skipped = len(report.Skipped)
@@ -543,14 +541,38 @@ func (j *Job) exhausted(ctx context.Context) (bool, error) {
 	return !since.IsZero(), err
 }
 
+// foresee tells what would be reported of one person: the change, and apart from it what a conflict or an approval
+// keeps back of it.
+func (j *Job) foresee(p *state.Person, r prepared, exhausted bool) []plan.Change {
+	c := j.change(r, j.outlook(p, r, exhausted))
+	if c.Error == "" && c.Status != plan.StatusPlanned {
+		c.Error = p.Failure.Text
+	}
+	all := []plan.Change{c}
+	if r.decision.Action == plan.None || c.Status != plan.StatusPlanned {
+		return all
+	}
+	rest := r
+	switch {
+	case r.conflict != nil && len(r.yielded) > 0:
+		all[0].Error = ""
+		rest.decision.Differences = r.yielded
+		all = append(all, j.change(rest, plan.StatusConflict))
+	case p.Held != 0:
+		rest.decision = j.Policy.Decide(p)
+		all = append(all, j.change(rest, plan.StatusHeld))
+	}
+	return all
+}
+
 // outlook is what would become of a change if it were sent now.
 func (j *Job) outlook(p *state.Person, r prepared, exhausted bool) string {
 	switch {
 	case p.Class == state.ClassHeld:
 		return plan.StatusHeld
-	case r.conflict != nil:
+	case r.conflict != nil && (p.TargetID == "" || r.decision.Action == plan.None):
 		return plan.StatusConflict
-	case r.err != nil || p.Escrowed && !conflicting(p.Failure) && r.decision.Action != plan.None:
+	case r.err != nil || p.Escrowed && p.Due.After(j.Now()) && !conflicting(p.Failure) && r.decision.Action != plan.None:
 		return plan.StatusEscrowed
 	case r.decision.Action == plan.Create && exhausted:
 		return plan.StatusWaiting

@@ -93,7 +93,7 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 		if seen {
 			r.tellSkip(p, rule)
 		}
-		if rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p, s.unfit) != p.Class {
+		if rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p) != p.Class {
 			rulings[p.ID] = rule
 		}
 		return nil
@@ -145,34 +145,51 @@ func (j *Job) eachPerson(ctx context.Context, fn func(*state.Person) error) erro
 	}
 }
 
-// place returns the class that the person's record earns as it stands. A removal that is held stays held.
-func (j *Job) place(p *state.Person, unfit string) state.Class {
+// place returns the class that the person's record earns as it stands. A removal that is held stays held; the rest of
+// the change, if there is any, goes on.
+func (j *Job) place(p *state.Person) state.Class {
 	d := j.Policy.Decide(p)
-	class := d.Class()
+	// A create may have been sent, so the account is looked for: and disabled if the person has left, linked if they are
+	// as they are no fit subject of a create.
+	maybeSent := p.Unsettled || p.Class == state.ClassCreate || p.Class == state.ClassRemove
 	switch {
-	case p.TargetID == "" && p.Scope != state.InScope && (p.Unsettled || p.Class == state.ClassCreate || p.Class == state.ClassRemove):
-		// A create may have been sent: the account is looked for, and disabled if it is there.
-		return state.ClassRemove
-	case p.TargetID == "" && unfit != "" && !p.Unsettled:
-		return state.ClassNone
-	case p.Vanished && p.Class == state.ClassHeld:
+	case p.Vanished && p.Held != 0:
 		return state.ClassHeld
-	case class == state.ClassRemove && p.Class == state.ClassHeld:
+	case p.TargetID == "" && p.Scope > state.InScope:
+		if maybeSent {
+			return state.ClassRemove
+		}
+		return state.ClassNone
+	case p.TargetID == "" && p.Scope == state.InScope && d.Skip != "" && !j.Policy.Create:
+		return state.ClassCreate // nobody is made, but who has an account is to be found
+	case p.TargetID == "" && p.Unfit:
+		if maybeSent {
+			return state.ClassCreate
+		}
+		return state.ClassNone
+	case p.Held != 0 && d.Removal:
+		if rest := j.Policy.HoldBack(d); rest.Action != plan.None {
+			return rest.Class()
+		}
 		return state.ClassHeld
 	}
-	return class
+	return d.Class()
 }
 
 // settle writes the rulings down and queues what follows from them. It returns a warning if removals are held.
 func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling) (string, error) {
 	ids := slices.Sorted(maps.Keys(rulings))
-	removals := 0
+	asked := removals{unlinked: r.relinked}
 	err := j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
 		if r.partial {
 			r.tellSkip(p, rulings[p.ID])
 		}
-		if _, isRemoval := j.rule(p, rulings[p.ID], r.seen[p.ID].unfit); isRemoval {
-			removals++
+		waited := p.TargetID != "" && (p.Held != 0 || p.Class == state.ClassRemove && !p.Escrowed)
+		switch class, adds := j.rule(p, rulings[p.ID]); {
+		case adds:
+			asked.adding++
+		case waited && class != state.ClassRemove && !(p.Held != 0 && j.stillHeld(p)):
+			asked.returning++
 		}
 		return nil
 	})
@@ -181,7 +198,7 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 	}
 	now := j.Now()
 	var judged verdict
-	if err := j.store.View(ctx, func(v *state.View) (err error) { judged, err = j.Guard.judge(v, removals, r.relinked, now); return err }); err != nil {
+	if err := j.store.View(ctx, func(v *state.View) (err error) { judged, err = j.Guard.judge(v, asked, now); return err }); err != nil {
 		return "", err
 	}
 	for batch := range slices.Chunk(ids, batchSize) {
@@ -192,7 +209,7 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 					return err
 				}
 				if p != nil {
-					if err := j.enter(tx, p, rulings[id], r.seen[id].unfit, judged, now); err != nil {
+					if err := j.enter(tx, p, rulings[id], judged, now); err != nil {
 						return err
 					}
 				}
@@ -234,48 +251,51 @@ func (j *Job) eachRuling(ctx context.Context, ids []string, fn func(*state.View,
 
 // rule applies a ruling to the record and returns the class that follows, and whether it adds a removal that the
 // guard has not judged yet.
-func (j *Job) rule(p *state.Person, rule ruling, unfit string) (class state.Class, adds bool) {
-	before := p.Class
+func (j *Job) rule(p *state.Person, rule ruling) (class state.Class, adds bool) {
+	judged := p.Class == state.ClassRemove || p.Held != 0
 	p.Scope, p.Reason = rule.scope, rule.reason
 	if rule.shown {
 		j.show(p, rule.row)
 	}
 	p.Vanished = rule.gone || p.Vanished && !rule.listed
-	class = j.place(p, unfit)
-	switch {
-	case p.Vanished && before == state.ClassHeld:
-		return state.ClassHeld, false
-	case p.Vanished:
-		// The account is gone. What follows counts like a removal: were it not held, an account list that answers
-		// 404 for everybody would have everybody created again.
-		return state.ClassCreate, true
+	if p.Vanished && p.Scope == state.InScope {
+		// The account is gone. What follows counts like a removal: were it not held, a service that answers 404 for
+		// everybody would have everybody created again.
+		return state.ClassCreate, p.Held == 0
 	}
+	class = j.place(p)
 	// Whether somebody without a link has an account at all shows only when it is looked for; see exporter.judgeLate.
-	return class, class == state.ClassRemove && p.TargetID != "" && before != state.ClassRemove && before != state.ClassHeld
+	return class, class == state.ClassRemove && p.TargetID != "" && !judged
+}
+
+// stillHeld reports whether there still is something to hold.
+func (j *Job) stillHeld(p *state.Person) bool {
+	return p.Vanished && p.Scope == state.InScope || j.Policy.Decide(p).Removal
 }
 
 // enter writes one ruling down.
-func (j *Job) enter(tx *state.Tx, p *state.Person, rule ruling, unfit string, judged verdict, now time.Time) error {
+func (j *Job) enter(tx *state.Tx, p *state.Person, rule ruling, judged verdict, now time.Time) error {
 	before := p.Class
-	class, adds := j.rule(p, rule, unfit)
-	if class == state.ClassNone && p.TargetID == "" {
+	class, adds := j.rule(p, rule)
+	switch {
+	case p.Vanished && p.Scope != state.InScope:
+		return tx.DeletePerson(p.ID) // a leaver whose account is gone: done
+	case class == state.ClassNone && p.TargetID == "":
 		return tx.DeletePerson(p.ID) // never provisioned, nothing on its way: nothing to remember
 	}
 	if adds && judged.list != 0 {
-		class = state.ClassHeld
 		p.Held = judged.list
+	} else if p.Held != 0 && !j.stillHeld(p) {
+		p.Held = 0
 	}
-	if p.Vanished && class != state.ClassHeld {
+	if p.Vanished && p.Held == 0 {
 		if err := tx.AddRemoval(p.ID, now); err != nil {
 			return err
 		}
 		j.unlink(p)
-		if class = j.place(p, unfit); class == state.ClassNone {
-			return tx.DeletePerson(p.ID)
-		}
 	}
-	if class != state.ClassHeld {
-		p.Held = 0
+	if class = j.place(p); class == state.ClassNone && p.TargetID == "" {
+		return tx.DeletePerson(p.ID)
 	}
 	j.queue(p, class, before, now)
 	return tx.PutPerson(p)
@@ -316,7 +336,7 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		switch {
 		case p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled:
 			rulings[p.ID] = ruling{scope: state.Unassigned}
-		case p.TargetID != "" && p.Scope > state.InScope && p.Class == state.ClassNone && !j.removable(p):
+		case j.outForGood(v, p):
 			// Out already, on evidence of its own: nothing could follow from another answer.
 		default:
 			ask = append(ask, p.ID)
@@ -345,6 +365,10 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 			rule.scope, rule.reason = r.seen[id].scope, r.seen[id].why
 		default:
 			rule.scope, rule.reason = state.Unassigned, ""
+			on, said := s.Row.Values[connectors.SlotAccountEnabled].AsBool()
+			if said && !on && j.Policy.Deprovision[state.Unassigned] == plan.DeprovisionKeep {
+				rule.scope = state.Disabled // a cause that is kept leaves room for one that is not
+			}
 		}
 		rulings[id] = rule
 		return nil
@@ -367,10 +391,24 @@ func (r *reading) doubtful(v *state.View, id string) error {
 	return nil
 }
 
-// removable reports whether a change could follow from a further cause: the account is destroyed, not only disabled,
-// once the person is gone for good.
-func (j *Job) removable(p *state.Person) bool {
-	return p.Scope != state.HardDeleted && j.Policy.Deprovision[state.HardDeleted] == plan.DeprovisionDelete
+// outForGood reports whether somebody who is out of scope need not be asked about again: the account is off, nothing
+// worse can follow, and nobody waits for what they hold.
+func (j *Job) outForGood(v *state.View, p *state.Person) bool {
+	if p.TargetID == "" || p.Scope <= state.InScope || p.Class != state.ClassNone {
+		return false
+	}
+	if p.Scope == state.HardDeleted {
+		return true
+	}
+	if active(p) || j.Policy.Deprovision[state.SoftDeleted] == plan.DeprovisionDelete || j.Policy.Deprovision[state.HardDeleted] == plan.DeprovisionDelete {
+		return false
+	}
+	for _, name := range MatchingNames(j.Mapping) {
+		if a := p.Attribute(name); a != nil && !a.Known().IsEmpty() && len(v.Matches(name, a.Known().Text())) > 1 {
+			return false // somebody created anew with the same mail, perhaps
+		}
+	}
+	return true
 }
 
 // reread takes the row of somebody whom the read missed.

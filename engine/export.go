@@ -2,11 +2,10 @@ package engine
 
 import (
 	"context"
-	"errors"
+	"maps"
 	"sync"
 	"time"
 
-	"ringsync/connectors"
 	"ringsync/engine/plan"
 	"ringsync/state"
 )
@@ -50,6 +49,13 @@ type exporter struct {
 	// in an earlier run, so one create goes alone to see whether that still holds.
 	exhausted, cautious bool
 	stopped             error // why nothing more is dispatched
+	halt                func()
+	// accounts are those that somebody in flight is about to write, by id: two people must not work on one.
+	accounts map[string]string
+	// refusals and silences count, since the last success, writes that were forbidden or got no answer.
+	refusals, silences int
+	// lateList is the held list that this round's late removals go on, 0 if there is none yet.
+	lateList uint32
 
 	tally tally
 }
@@ -67,6 +73,7 @@ func (j *Job) newExporter(target Target) *exporter {
 		job: j, target: target,
 		results: make(chan outcome, j.Concurrency), changed: make(chan struct{}, 1),
 		inFlight: map[string]state.Class{}, tries: map[string]int{}, later: map[string]time.Time{},
+		accounts: map[string]string{},
 	}
 }
 
@@ -83,7 +90,7 @@ func (x *exporter) begin(ctx context.Context, rd round) error {
 		var since time.Time
 		out, err := v.Get(metaCapacity, &since)
 		x.mu.Lock()
-		x.round, x.fetched = rd, nil
+		x.round, x.fetched, x.lateList = rd, nil, 0
 		x.exhausted, x.cautious = false, out && !since.IsZero()
 		x.mu.Unlock()
 		x.job.progress.queued.Store(int64(queued))
@@ -106,6 +113,11 @@ func (x *exporter) count(keep int) tally {
 func (x *exporter) run(ctx context.Context) error {
 	flight, land := context.WithCancel(context.WithoutCancel(ctx))
 	defer land()
+	dispatching, halt := context.WithCancel(ctx)
+	defer halt()
+	x.mu.Lock()
+	x.halt = halt
+	x.mu.Unlock()
 	stopWatch := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, land)
 		context.AfterFunc(flight, func() { timer.Stop() })
@@ -115,7 +127,7 @@ func (x *exporter) run(ctx context.Context) error {
 	committed := make(chan error, 1)
 	go func() { committed <- x.commitAll(flight) }()
 	var workers sync.WaitGroup
-	err := x.dispatch(ctx, flight, &workers)
+	err := x.dispatch(dispatching, flight, &workers)
 	workers.Wait()
 	close(x.results)
 	if commitErr := <-committed; commitErr != nil {
@@ -235,6 +247,12 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	if err := ctx.Err(); err != nil {
 		return "", drained, wait, err
 	}
+	now := x.job.Now()
+	for _, due := range x.later {
+		if !due.After(now) {
+			x.fetched = nil // a try in place has come due: it may be more urgent than what was looked up before
+		}
+	}
 	for range 2 { // what was fetched before may be stale through and through
 		for len(x.fetched) > 0 {
 			e := x.fetched[0]
@@ -252,6 +270,8 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 			return "", drained, wait, err
 		}
 	}
+	// Whoever is due and was not found has left the outbox, or may not be sent for now.
+	maps.DeleteFunc(x.later, func(_ string, due time.Time) bool { return !due.After(now) })
 	if len(x.inFlight) == 0 && len(x.later) == 0 {
 		for _, done := range x.idlers {
 			close(done)
@@ -262,7 +282,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 		}
 	}
 	if x.serving { // a due time that has come up meanwhile, a quarantine that has ended
-		wait = x.job.Now().Add(time.Minute)
+		wait = now.Add(time.Minute)
 	}
 	for _, due := range x.later {
 		if wait.IsZero() || due.Before(wait) {
@@ -321,77 +341,9 @@ func (x *exporter) stop(err error) {
 	if x.stopped == nil {
 		x.stopped = err
 	}
-}
-
-// outcome is what came of one person.
-type outcome struct {
-	prepared
-	id       string
-	resource connectors.Resource
-	wrote    bool // a write was acknowledged
-	nothing  bool // the person was not to be sent after all
-	// firstFailure: nobody had failed to send this person before, and it is the person's failure: not capacity, not a
-	// limit, not the service as a whole.
-	firstFailure bool
-	late         bool // the change turned out to take something away, which the guard has not judged
-	started      time.Time
-	took         time.Duration
-}
-
-// send brings one person as far as one request to the target can. The place that was reserved is used up by a write
-// or given back.
-func (x *exporter) send(ctx context.Context, id string) (o outcome) {
-	o.id, o.started = id, x.job.Now()
-	place := true
-	defer func() {
-		if place {
-			x.target.Release()
-		}
-		o.took = x.job.Now().Sub(o.started)
-	}()
-	var p *state.Person
-	if err := x.job.store.View(ctx, func(v *state.View) (err error) { p, err = v.Person(id); return err }); err != nil {
-		x.stop(err)
-		o.nothing = true
-		return o
+	if x.halt != nil {
+		x.halt() // the dispatcher may be waiting for a place
 	}
-	if p == nil || p.Class == state.ClassNone || p.Class == state.ClassHeld {
-		o.nothing = true
-		return o
-	}
-	class := p.Class
-	x.mu.Lock()
-	l := x.round.listing
-	if x.tries[id] > 0 || p.Attempts > 0 {
-		l = nil // the list is older than what went wrong
-	}
-	x.mu.Unlock()
-	o.prepared = x.job.prepare(ctx, x.target, l, p)
-	if o.err != nil || o.decision.Action == plan.None {
-		return o
-	}
-	if o.conflict != nil && p.TargetID == "" {
-		return o
-	}
-	if o.decision.Removal && (class != state.ClassRemove || o.linked) {
-		o.late = true
-		return o
-	}
-	place = false
-	want := x.job.values(p, o.decision)
-	switch o.decision.Action {
-	case plan.Create:
-		o.resource, o.err = x.target.Create(ctx, want)
-		if o.err == nil && o.resource.ID == "" {
-			o.err = &connectors.Error{Fault: connectors.FaultUnsettled, Op: "create " + p.Name(), Detail: "the target acknowledged without an id"}
-		}
-	case plan.Delete:
-		o.err = x.target.Delete(ctx, p.TargetID)
-	default:
-		o.resource, o.err = x.target.Update(ctx, p.TargetID, o.decision.Slots(), want)
-	}
-	o.wrote = o.err == nil
-	return o
 }
 
 // commitAll commits results as they come, many with one fsync: while one transaction is being written, the next
@@ -422,6 +374,7 @@ func (x *exporter) commitAll(ctx context.Context) error {
 		x.mu.Lock()
 		for _, o := range group {
 			delete(x.inFlight, o.id)
+			maps.DeleteFunc(x.accounts, func(_, holder string) bool { return holder == o.id })
 			if o.err != nil || o.late {
 				x.fetched = nil // they may be in the outbox again, under another class
 			}
@@ -430,9 +383,4 @@ func (x *exporter) commitAll(ctx context.Context) error {
 		x.signal()
 	}
 	return failed
-}
-
-// stopsRun says whether an error concerns everybody, so that a run ends with it.
-func stopsRun(err error) bool {
-	return quarantines(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -33,22 +33,33 @@ type verdict struct {
 	reason string
 }
 
-// judge counts the removals that a cycle wants to add to those done in the last 24 hours and those waiting. Limit is
+// removals is what the guard is asked about.
+type removals struct {
+	adding    int // people whom the cycle would remove beside those who wait already
+	returning int // people who wait and are about to come back
+	// unlinked are people who are about to be linked to active accounts: in an initial cycle nobody is yet.
+	unlinked int
+	but      string // a person who is in adding and must not be counted as waiting too
+}
+
+// judge counts the removals that a cycle wants to add to those done in the last 24 hours and those waiting. The limit is
 // taken of the people active before the cycle: its own removals must not raise it.
-//
-// unlinked are people who are about to be linked to active accounts: in an initial cycle nobody is yet.
-func (g Guard) judge(v *state.View, adding, unlinked int, now time.Time) (verdict, error) {
-	if adding == 0 {
+func (g Guard) judge(v *state.View, r removals, now time.Time) (verdict, error) {
+	if r.adding == 0 {
 		return verdict{}, nil
 	}
 	counts := v.Counts()
-	counts.Active += unlinked
+	counts.Active += r.unlinked
 	done := v.RemovalsSince(now.Add(-window))
-	waiting := counts.Queued[state.ClassRemove] + counts.Held
+	waiting, err := g.waiting(v, r.but)
+	if err != nil {
+		return verdict{}, err
+	}
+	waiting = max(0, waiting-r.returning)
 	// Those removed in the window were active before it: without them a tenant could be emptied step by step, each
 	// step small against what is left.
 	limit := g.Limit(counts.Active + done)
-	total := done + waiting + adding
+	total := done + waiting + r.adding
 	if total <= limit {
 		return verdict{}, nil
 	}
@@ -59,8 +70,29 @@ func (g Guard) judge(v *state.View, adding, unlinked int, now time.Time) (verdic
 	return verdict{
 		list: last + 1,
 		reason: fmt.Sprintf("%d removals (%d done in the last 24 hours, %d waiting, %d new) exceed the limit of %d for %d active people",
-			total, done, waiting, adding, limit, counts.Active+done),
+			total, done, waiting, r.adding, limit, counts.Active+done),
 	}, nil
+}
+
+// waiting counts who is about to be removed: on a held list, or approved and in the outbox. A rename in conflict, or
+// somebody without an account, takes nothing away for now.
+func (g Guard) waiting(v *state.View, but string) (n int, err error) {
+	far := time.Unix(1<<40, 0)
+	for _, class := range []state.Class{state.ClassRemove, state.ClassHeld, state.ClassUpdate, state.ClassEnable} {
+		if class != state.ClassRemove && v.Counts().Held == 0 {
+			continue
+		}
+		for e := range v.Due(class, far) {
+			p, err := v.Person(e.ID)
+			if err != nil {
+				return 0, err
+			}
+			if p != nil && p.ID != but && p.TargetID != "" && (p.Held != 0 || p.Class == state.ClassRemove && !p.Escrowed) {
+				n++
+			}
+		}
+	}
+	return n, nil
 }
 
 // Names of the small records that the engine keeps in the state.

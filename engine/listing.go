@@ -21,6 +21,8 @@ type listing struct {
 	drift map[string]connectors.Resource
 	// free are the accounts that nobody is linked to, by matching value.
 	free map[string][]connectors.Resource
+	// unlinked are their ids.
+	unlinked map[string]bool
 	// marked are those of them that carry an externalId, by it.
 	marked map[string]connectors.Resource
 	// strangers is the number of accounts that nobody is linked to.
@@ -35,7 +37,7 @@ type listing struct {
 func (j *Job) list(ctx context.Context, target TargetReader) (*listing, error) {
 	l := &listing{
 		job: j, began: j.Now(),
-		linked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string]connectors.Resource{},
+		linked: map[string]bool{}, unlinked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string]connectors.Resource{},
 	}
 	var err error
 	l.summary, err = target.List(ctx, func(r connectors.Resource) error {
@@ -49,6 +51,7 @@ func (l *listing) take(v *state.View, r connectors.Resource) error {
 	holder := v.PersonByTarget(r.ID)
 	if holder == "" {
 		l.strangers++
+		l.unlinked[r.ID] = true
 		if r.ExternalID != "" {
 			l.marked[connectors.FoldID(r.ExternalID)] = r
 		}
@@ -94,7 +97,10 @@ func (j *Job) differs(p *state.Person, r connectors.Resource) bool {
 		}
 		attribute := j.Policy.Attributes[slot]
 		a := p.Attribute(attribute.Name)
-		if a == nil || a.Answer.Kind() == connectors.Absent && a.Sent.Kind() == connectors.Absent && a.Want.Kind() == connectors.Absent {
+		if a == nil || a.Answer.Kind() == connectors.Absent && a.Sent.Kind() == connectors.Absent {
+			if !v.IsEmpty() {
+				return true // nothing was known of it, of a newly mapped attribute for one
+			}
 			continue
 		}
 		if a.Answer.Kind() == connectors.Absent || !attribute.SameValue(a.Answer, v) {
@@ -128,6 +134,7 @@ func (j *Job) show(p *state.Person, r connectors.Resource) {
 func (j *Job) missing(ctx context.Context, target TargetReader, l *listing, people []string, limit int) (gone map[string]bool, rows map[string]connectors.Resource, warning string, err error) {
 	gone, rows = map[string]bool{}, map[string]connectors.Resource{}
 	const enough = 10
+	unread, why := 0, error(nil)
 	for _, id := range people {
 		var p *state.Person
 		if err := j.store.View(ctx, func(v *state.View) (err error) { p, err = v.Person(id); return err }); err != nil {
@@ -141,12 +148,16 @@ func (j *Job) missing(ctx context.Context, target TargetReader, l *listing, peop
 		case connectors.FaultNotFound:
 			gone[id] = true
 		default:
-			if err != nil {
+			switch {
+			case err == nil:
+				rows[id], l.doubted = row, true
+			case quarantines(err) || ctx.Err() != nil:
 				return nil, nil, "", fmt.Errorf("read account %s of %s: %w", p.TargetID, p.Name(), err)
+			default: // nothing is known about this one
+				unread, why = unread+1, fmt.Errorf("read account %s of %s: %w", p.TargetID, p.Name(), err)
 			}
-			rows[id], l.doubted = row, true
 		}
-		if len(people) == len(rows)+len(gone) {
+		if len(people) == len(rows)+len(gone)+unread {
 			break
 		}
 		if len(rows) >= enough {
@@ -156,5 +167,8 @@ func (j *Job) missing(ctx context.Context, target TargetReader, l *listing, peop
 			return gone, rows, fmt.Sprintf("%d linked accounts are not in the target's list, and %d of the first %d asked for are gone: is this still the same RingCentral account?", len(people), len(gone), len(rows)+len(gone)), nil
 		}
 	}
-	return gone, rows, "", nil
+	if unread > 0 {
+		warning = fmt.Sprintf("%d accounts that are not in the target's list could not be read either and are left as they are: %v", unread, why)
+	}
+	return gone, rows, warning, nil
 }

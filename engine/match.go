@@ -34,6 +34,12 @@ func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *sta
 			return j.one(attribute, value, hits, err)
 		}
 	}
+	if l != nil {
+		// The mark that a create of ours leaves is better than any mail, which may have changed since.
+		if hit, ok := l.marked[connectors.FoldID(wanted(p, plan.AttrExternalID))]; ok {
+			return hit, true, nil
+		}
+	}
 	for _, slot := range j.Policy.Matching {
 		name := j.target.Names()[slot]
 		a := p.Attribute(name)
@@ -53,17 +59,22 @@ func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *sta
 
 func (j *Job) find(ctx context.Context, target TargetReader, l *listing, p *state.Person, attribute, value string) ([]connectors.Resource, error) {
 	if l != nil && p.Attempts == 0 && !p.Unsettled {
-		if hits := l.matches(attribute, value); len(hits) > 0 || l.proves() && l.first {
+		hits := l.matches(attribute, value)
+		switch {
+		case len(hits) > 0, l.proves() && l.first:
 			return hits, nil
+		case !j.Policy.Create && l.proves():
+			return nil, nil // nobody is made, so nothing can go wrong by a list that is short
 		}
 	}
 	return target.Find(ctx, attribute, value)
 }
 
-// made returns those of the accounts that a create of p would have made: they carry the externalId that is wanted.
+// made returns those of the accounts that a create of p would have made: they carry the externalId that is wanted, or
+// none if none is.
 func made(p *state.Person, hits []connectors.Resource) []connectors.Resource {
 	ours := wanted(p, plan.AttrExternalID)
-	return slices.DeleteFunc(slices.Clone(hits), func(h connectors.Resource) bool { return ours == "" || !strings.EqualFold(h.ExternalID, ours) })
+	return slices.DeleteFunc(slices.Clone(hits), func(h connectors.Resource) bool { return !strings.EqualFold(h.ExternalID, ours) })
 }
 
 func (j *Job) one(attribute, value string, hits []connectors.Resource, err error) (connectors.Resource, bool, error) {
@@ -98,7 +109,7 @@ func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attri
 			if err != nil {
 				return nil, "", "", err
 			}
-			if other != nil && j.Policy.Reserved(other) && holds(other, name, a.Want.Text()) {
+			if other != nil && j.Policy.Reserved(other) && holds(other, name, a.Want.Text()) && !vacates(other, p, name) {
 				return other, name, a.Want.Text(), nil
 			}
 		}
@@ -114,6 +125,17 @@ func holds(p *state.Person, attribute, value string) bool {
 	return a != nil && (same(a.Want) || same(a.Sent) || same(a.Answer)) || p.Unsettled
 }
 
+// vacates reports whether somebody is about to change to another value, so that theirs will be free: they are in the
+// outbox with it, and it is not a swap, in which neither can go first.
+func vacates(other, p *state.Person, attribute string) bool {
+	a, mine := other.Attribute(attribute), p.Attribute(attribute)
+	if other.TargetID == "" || other.Scope != state.InScope || other.Class == state.ClassNone || other.Held != 0 || other.Escrowed || a == nil {
+		return false
+	}
+	key := func(v connectors.Value) string { return state.MatchKey(attribute, v.Text()) }
+	return !a.Want.IsEmpty() && key(a.Want) != key(mine.Want) && key(a.Want) != key(mine.Known())
+}
+
 func rivalry(p, rival *state.Person, attribute, value string) *conflict {
 	return &conflict{"DuplicateSourceEntries", fmt.Sprintf("%s %q is wanted by %s (%s) and by %s (%s). Give one of them another value in the directory",
 		attribute, value, p.Name(), p.ID, rival.Name(), rival.ID)}
@@ -122,17 +144,12 @@ func rivalry(p, rival *state.Person, attribute, value string) *conflict {
 // adopt links p to an account that matched, if it may be (safety rule S7), and records what the account shows. The
 // hit comes from a list, which lacks some attributes; the account is read once when one of those is wanted.
 func (j *Job) adopt(ctx context.Context, target TargetReader, p *state.Person, hit connectors.Resource) error {
-	var holder *state.Person
-	err := j.store.View(ctx, func(v *state.View) (err error) {
-		if id := v.PersonByTarget(hit.ID); id != "" {
-			holder, err = v.Person(id)
-		}
-		return err
-	})
+	var why string
+	err := j.store.View(ctx, func(v *state.View) (err error) { why, err = j.taken(v, p, hit); return err })
 	if err != nil {
 		return err
 	}
-	if why := j.Policy.Claim(p, hit, holder); why != "" {
+	if why != "" {
 		return &conflict{"EntryConflict", why}
 	}
 	if j.lacks(p, hit) && p.Scope == state.InScope {
@@ -144,7 +161,22 @@ func (j *Job) adopt(ctx context.Context, target TargetReader, p *state.Person, h
 	}
 	p.TargetID = hit.ID
 	j.show(p, hit)
+	if a := p.Attribute(plan.AttrExternalID); a != nil {
+		a.Sent = a.Answer // the mark it had is known and accepted; see plan.Foreign
+	}
 	return nil
+}
+
+// taken returns why an account may not be linked to p, "" if it may.
+func (j *Job) taken(v *state.View, p *state.Person, account connectors.Resource) (string, error) {
+	var holder *state.Person
+	if id := v.PersonByTarget(account.ID); id != "" {
+		var err error
+		if holder, err = v.Person(id); err != nil {
+			return "", err
+		}
+	}
+	return j.Policy.Claim(p, account, holder), nil
 }
 
 // lacks reports whether the resource leaves out an attribute that is wanted.

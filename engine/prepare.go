@@ -14,9 +14,11 @@ import (
 // prepared is all that is known about one person's change before the first write. A dry run ends here; the exporter
 // goes on.
 type prepared struct {
-	person   *state.Person // as it will be once the change is acknowledged, but for what was sent
-	sent     uint64        // generation
-	linked   bool          // a link was found just now
+	person   *state.Person     // as it will be once the change is acknowledged, but for what was sent
+	sent     uint64            // generation
+	linked   bool              // a link was found just now
+	free     bool              // and the account was in the list as nobody's
+	yielded  []plan.Difference // what the conflict took out of the decision
 	decision plan.Decision
 	conflict *conflict // stops the whole change, or only what decision no longer has
 	err      error
@@ -34,8 +36,20 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 			return out
 		}
 		out.linked = p.TargetID != ""
+		out.free = out.linked && l != nil && l.unlinked[p.TargetID]
 	}
 	out.decision = j.Policy.Decide(p)
+	if why := j.Policy.Foreign(p); why != "" && out.decision.Action != plan.None {
+		out.conflict, out.yielded = &conflict{"EntryConflict", why}, out.decision.Differences
+		out.decision = plan.Decision{}
+		return out
+	}
+	if p.TargetID == "" && p.Unfit {
+		out.decision = plan.Decision{} // looked for in vain; and as they are, nobody can be made of them
+	}
+	if p.Held != 0 && out.decision.Removal {
+		out.decision = j.Policy.HoldBack(out.decision)
+	}
 	if out.decision.Action == plan.None || out.decision.Action == plan.Create || p.Scope != state.InScope {
 		return out
 	}
@@ -76,7 +90,14 @@ func (j *Job) yield(v *state.View, out *prepared) error {
 		return err
 	}
 	out.conflict = rivalry(out.person, rival, attribute, value)
-	rest := slices.DeleteFunc(out.decision.Differences, func(d plan.Difference) bool { return strings.EqualFold(d.New.Text(), value) })
+	var rest []plan.Difference
+	for _, d := range out.decision.Differences {
+		if strings.EqualFold(d.New.Text(), value) {
+			out.yielded = append(out.yielded, d)
+		} else {
+			rest = append(rest, d)
+		}
+	}
 	if len(rest) == 0 {
 		out.decision = plan.Decision{}
 		return nil
@@ -92,11 +113,13 @@ func (j *Job) yield(v *state.View, out *prepared) error {
 func (j *Job) values(p *state.Person, d plan.Decision) []connectors.Value {
 	values := make([]connectors.Value, j.target.Len())
 	for slot, name := range j.target.Names() {
-		if a := p.Attribute(name); a != nil && !(a.OnCreate && p.TargetID != "") {
+		a := p.Attribute(name)
+		switch {
+		case a == nil:
+		case d.Action != plan.Create && (a.OnCreate || a.Want.Kind() == connectors.Absent):
+			values[slot] = a.Known()
+		default:
 			values[slot] = a.Want
-			if values[slot].Kind() == connectors.Absent && d.Action != plan.Create {
-				values[slot] = a.Known()
-			}
 		}
 	}
 	for _, diff := range d.Differences {

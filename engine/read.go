@@ -67,8 +67,9 @@ type seen struct {
 type draft struct {
 	userPrincipalName, displayName string
 	mapped                         bool // values holds what is wanted
-	linked                         bool // the person had an account when the row was mapped
-	values, onCreate               []connectors.Value
+	unfit                          bool // nobody can be created of it
+	values                         []connectors.Value
+	onCreate                       []bool // the value counts only for a create
 }
 
 func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
@@ -260,11 +261,11 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) dr
 	}
 	linked := p.TargetID != ""
 	values := slices.Clone(r.result.Always)
-	if !linked {
-		for slot, v := range r.result.Create {
-			if v.Kind() != connectors.Absent {
-				values[slot] = v
-			}
+	onCreate := make([]bool, len(values))
+	for slot, v := range r.result.Create {
+		// Whoever has an account keeps such a value in the record too: the account may have to be made again.
+		if v.Kind() != connectors.Absent && (!linked || values[slot].Kind() == connectors.Absent) {
+			values[slot], onCreate[slot] = v, true
 		}
 	}
 	fitted := r.target.Fit(values)
@@ -292,7 +293,7 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) dr
 	if len(notes) > 0 {
 		r.notes[p.ID] = notes
 	}
-	d.mapped, d.linked, d.values, d.onCreate = true, linked, values, slices.Clone(r.result.Create)
+	d.mapped, d.unfit, d.values, d.onCreate = true, s.unfit != "", values, onCreate
 	return d
 }
 
@@ -335,6 +336,9 @@ func (j *Job) apply(p *state.Person, d draft) (changed bool) {
 	if d.mapped && j.setWants(p, d) {
 		changed = true
 	}
+	if d.mapped && p.Unfit != d.unfit {
+		p.Unfit, changed = d.unfit, true
+	}
 	return changed
 }
 
@@ -343,10 +347,7 @@ func (j *Job) setWants(p *state.Person, d draft) (changed bool) {
 	linked := p.TargetID != ""
 	for slot, v := range d.values {
 		attribute := j.Policy.Attributes[slot]
-		create := !d.linked && d.onCreate[slot].Kind() != connectors.Absent
-		if create && linked {
-			v, create = connectors.Value{}, false // made meanwhile: such a value is not for whoever has an account
-		}
+		create := d.onCreate[slot]
 		a := p.Attribute(attribute.Name)
 		if a == nil && v.Kind() == connectors.Absent {
 			continue

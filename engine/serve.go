@@ -81,7 +81,7 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 
 func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan error) error {
 	for {
-		kind, at, err := j.upcoming(ctx, s)
+		kind, at, err := j.Upcoming(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -192,8 +192,8 @@ func (j *Job) Request(ctx context.Context, kind Kind, keep int) (*plan.Report, e
 	return report, err
 }
 
-// upcoming returns the kind and start of the next cycle; the zero time for none until somebody asks for one.
-func (j *Job) upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time, err error) {
+// Upcoming returns the kind and start of the next cycle; the zero time for none until somebody asks for one.
+func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time, err error) {
 	var marked bool
 	var q *Quarantine
 	var paused time.Time

@@ -60,6 +60,9 @@ type setup struct {
 	protect     []string
 	roles       bool // map a role into the title
 	token       string
+	noCreate    bool
+	retryBase   time.Duration
+	rules       func([]mapping.Rule) []mapping.Rule
 }
 
 const (
@@ -113,6 +116,9 @@ func (w *world) rules() []mapping.Rule {
 	if w.setup.roles {
 		rules[5] = mapping.Rule{Target: "title", Expression: "SingleAppRoleAssignment([appRoleAssignments])"}
 	}
+	if w.setup.rules != nil {
+		rules = w.setup.rules(rules)
+	}
 	return rules
 }
 
@@ -140,9 +146,9 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	store := state.New(db)
 	job := engine.New(store, source, engine.Options{
 		Name: "contoso", Slots: slots, Mapping: m, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested, Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: 4,
-		RetryBase: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		RetryBase: max(time.Millisecond, w.setup.retryBase), Logger: slog.New(slog.DiscardHandler),
 		Policy: plan.Policy{
-			Create: true, Update: true, Disable: true, Delete: w.setup.delete,
+			Create: !w.setup.noCreate, Update: true, Disable: true, Delete: w.setup.delete,
 			Deprovision: w.setup.deprovision, Adopt: w.setup.adopt, Protect: protect,
 		},
 	})

@@ -37,6 +37,7 @@ const (
 	flagRetryCycle
 	flagFailure
 	flagVanished
+	flagUnfit
 	flagsEnd
 )
 
@@ -112,7 +113,7 @@ func personFlags(p *Person) (flags uint64) {
 		{flagReason, p.Reason != ""}, {flagUnsettled, p.Unsettled}, {flagEscrowed, p.Escrowed},
 		{flagTried, len(p.Tried) > 0}, {flagDue, !p.Due.IsZero()}, {flagHeld, p.Held != 0},
 		{flagAttempts, p.Attempts != 0}, {flagRetryCycle, p.RetryCycle != 0},
-		{flagFailure, p.Failure != Failure{}}, {flagVanished, p.Vanished},
+		{flagFailure, p.Failure != Failure{}}, {flagVanished, p.Vanished}, {flagUnfit, p.Unfit},
 	} {
 		if f.set {
 			flags |= f.bit

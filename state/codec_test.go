@@ -51,7 +51,7 @@ var (
 			LastWrite: genTime.Draw(t, "last write"), Due: genTime.Draw(t, "due"),
 			Class: Class(rapid.IntRange(0, int(ClassHeld)).Draw(t, "class")), Held: rapid.Uint32().Draw(t, "held"),
 			Attempts: rapid.Uint32().Draw(t, "attempts"), Escrowed: rapid.Bool().Draw(t, "escrowed"),
-			RetryCycle: rapid.Uint64().Draw(t, "retry cycle"), Vanished: rapid.Bool().Draw(t, "vanished"),
+			RetryCycle: rapid.Uint64().Draw(t, "retry cycle"), Vanished: rapid.Bool().Draw(t, "vanished"), Unfit: rapid.Bool().Draw(t, "unfit"),
 		}
 		if rapid.Bool().Draw(t, "failed") {
 			p.Failure = Failure{Code: genText.Draw(t, "code"), Text: genText.Draw(t, "text"),
@@ -149,7 +149,7 @@ func TestPersonRecordHasEveryField(t *testing.T) {
 		reflect.TypeFor[Person](): Person{ID: "a", UserPrincipalName: "b", DisplayName: "c", Scope: InScope, Reason: "d",
 			Attributes: []Attribute{{Name: "title", Want: connectors.NullValue()}}, Generation: 1, TargetID: "e", Ours: true,
 			Unsettled: true, Tried: []string{"f"}, LastWrite: when, Class: ClassCreate, Due: when, Held: 2, Attempts: 3,
-			Escrowed: true, RetryCycle: 4, Failure: Failure{Code: "g"}, Vanished: true},
+			Escrowed: true, RetryCycle: 4, Failure: Failure{Code: "g"}, Vanished: true, Unfit: true},
 		reflect.TypeFor[Attribute](): Attribute{Name: "title", Want: connectors.NullValue(), OnCreate: true,
 			Sent: connectors.BoolValue(true), Answer: connectors.IntValue(1)},
 		reflect.TypeFor[Failure](): Failure{Code: "a", Text: "b", Since: time.Unix(1, 0).UTC(), Status: 2},

@@ -37,7 +37,7 @@ func decodePerson(id string, record []byte, d *dictionary) (*Person, error) {
 		r.fail("flags %#x are unknown", flags)
 	}
 	p.Ours, p.Unsettled, p.Escrowed = flags&flagOurs != 0, flags&flagUnsettled != 0, flags&flagEscrowed != 0
-	p.Vanished = flags&flagVanished != 0
+	p.Vanished, p.Unfit = flags&flagVanished != 0, flags&flagUnfit != 0
 	standing := r.byte()
 	p.Scope, p.Class = Scope(standing&0xF), Class(standing>>4)
 	if p.Scope > HardDeleted || p.Class > ClassHeld {

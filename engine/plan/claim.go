@@ -21,7 +21,13 @@ const (
 // An account is another's when it carries an externalId that p would not get; it is free again when the person it is
 // linked to has left the directory, which is how somebody re-created with the same mail gets their account back.
 func (c *Policy) Claim(p *state.Person, account connectors.Resource, holder *state.Person) string {
-	for _, name := range []string{account.ID, account.UserName} {
+	names := []string{account.ID, account.UserName}
+	for _, slot := range c.Matching {
+		if slot < len(account.Values) {
+			names = append(names, account.Values[slot].Text())
+		}
+	}
+	for _, name := range names {
 		if name != "" && c.Protect[strings.ToLower(name)] {
 			return fmt.Sprintf("account %s is protected by safety.protect", describe(account))
 		}
@@ -47,6 +53,30 @@ func (c *Policy) Claim(p *state.Person, account connectors.Resource, holder *sta
 		return fmt.Sprintf("account %s exists and safety.adopt is never", describe(account))
 	}
 	return ""
+}
+
+// Foreign returns why the account that p is linked to is not ours any more, "" if it is: since it was linked somebody has
+// given it another externalId, or taken ours away together with the userName, as if it were another account
+// altogether. What was shown when the account was linked counts as sent, because Claim has seen it.
+func (c *Policy) Foreign(p *state.Person) string {
+	mark, name := p.Attribute(AttrExternalID), p.Attribute(AttrUserName)
+	if p.TargetID == "" || c.Adopt == AdoptAlways || !changedByHand(mark) {
+		return ""
+	}
+	if !mark.Answer.IsEmpty() {
+		return fmt.Sprintf("account %s carries the externalId %q now, so it is not ours any more; set it back to %q, or set safety.adopt: always to take it over",
+			p.TargetID, mark.Answer.Text(), mark.Want.Text())
+	}
+	if changedByHand(name) {
+		return fmt.Sprintf("account %s is %q now and has lost our externalId: is this still the same RingCentral account?", p.TargetID, name.Answer.Text())
+	}
+	return ""
+}
+
+// changedByHand reports whether the account shows another value than is wanted, and one that we did not leave there.
+func changedByHand(a *state.Attribute) bool {
+	return a != nil && !a.Want.IsEmpty() && a.Sent.Kind() == connectors.Absent && a.Answer.Kind() != connectors.Absent &&
+		!strings.EqualFold(a.Answer.Text(), a.Want.Text())
 }
 
 func describe(account connectors.Resource) string {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"ringsync/connectors"
@@ -114,7 +115,7 @@ func (c *Policy) Decide(p *state.Person) Decision {
 	case p.TargetID == "":
 		d = c.create(p)
 	default:
-		d = c.update(p)
+		d = c.permitted(c.update(p))
 	}
 	if d.Skip = c.forbids(d); d.Skip != "" {
 		d.Action, d.Removal, d.Differences = None, false, nil
@@ -206,6 +207,54 @@ func (c *Policy) update(p *state.Person) Decision {
 		return Decision{}
 	}
 	d.Reason = "differs in " + strings.Join(names, ", ")
+	return d
+}
+
+// permitted leaves out of a change of both kinds what users.actions does not allow: somebody whose account must not be
+// disabled still gets a new title, and somebody whose account must not be updated is still disabled.
+func (c *Policy) permitted(d Decision) Decision {
+	if d.Action != Disable || c.Disable && c.Update {
+		return d
+	}
+	rest := slices.DeleteFunc(slices.Clone(d.Differences), func(diff Difference) bool {
+		return (c.Attributes[diff.Slot].Name == AttrActive) != c.Disable
+	})
+	if len(rest) == 0 {
+		return d
+	}
+	d.Differences = rest
+	if !c.Disable {
+		d.Action = Update
+		d.Removal = slices.ContainsFunc(rest, func(diff Difference) bool {
+			return c.Attributes[diff.Slot].Name == AttrUserName && !diff.Old.IsNull()
+		})
+	}
+	return d
+}
+
+// HoldBack takes out of a change what takes something away: active going off, another userName and whatever has the
+// same new value. The rest need not wait for an approval.
+func (c *Policy) HoldBack(d Decision) Decision {
+	if !d.Removal || d.Action == Delete {
+		return Decision{}
+	}
+	name := ""
+	for _, diff := range d.Differences {
+		if c.Attributes[diff.Slot].Name == AttrUserName && !diff.Old.IsNull() {
+			name = diff.New.Text()
+		}
+	}
+	d.Differences = slices.DeleteFunc(slices.Clone(d.Differences), func(diff Difference) bool {
+		on, known := diff.New.AsBool()
+		return c.Attributes[diff.Slot].Name == AttrActive && known && !on || name != "" && strings.EqualFold(diff.New.Text(), name)
+	})
+	if len(d.Differences) == 0 {
+		return Decision{}
+	}
+	d.Removal = false
+	if d.Action == Disable {
+		d.Action = Update
+	}
 	return d
 }
 

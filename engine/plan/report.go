@@ -153,14 +153,37 @@ func compare(a, b state.SourceRef) int {
 func (r *Report) WriteJSON(w io.Writer) error {
 	out := *r
 	out.Skipped = append([]Skipped{}, r.Skipped...)
-	out.Changes = append([]Change{}, r.Changes...)
-	for i := range out.Changes {
-		c := &out.Changes[i]
+	out.Changes = whole(r.Changes)
+	return writeJSON(w, out)
+}
+
+// WriteChangesJSON writes changes as one indented list.
+func WriteChangesJSON(w io.Writer, changes []Change) error { return writeJSON(w, whole(changes)) }
+
+// WriteJSON writes the explanation as one indented object; lists are never null.
+func (e *Explanation) WriteJSON(w io.Writer) error {
+	out := *e
+	out.Steps = append([]state.Step{}, e.Steps...)
+	if e.Change != nil {
+		out.Change = &whole([]Change{*e.Change})[0]
+	}
+	return writeJSON(w, out)
+}
+
+// whole returns changes without null lists.
+func whole(changes []Change) []Change {
+	out := append([]Change{}, changes...)
+	for i := range out {
+		c := &out[i]
 		c.Attributes = append([]Attribute{}, c.Attributes...)
 		c.Warnings = append([]string{}, c.Warnings...)
 	}
+	return out
+}
+
+func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(out)
+	return e.Encode(v)
 }

@@ -79,11 +79,7 @@ func (t Text) change(w io.Writer, c Change) {
 	fmt.Fprintln(w)
 	if !t.Brief {
 		for _, a := range c.Attributes {
-			if c.Action == Create {
-				fmt.Fprintf(w, "      %s: %s\n", short(a.Name), value(a.New))
-			} else {
-				fmt.Fprintf(w, "      %s: %s → %s\n", short(a.Name), value(a.Old), value(a.New))
-			}
+			writeAttribute(w, c.Action, a)
 		}
 	}
 	if c.Error != "" {
@@ -92,6 +88,15 @@ func (t Text) change(w io.Writer, c Change) {
 	for _, warning := range c.Warnings {
 		fmt.Fprintf(w, "      warning: %s\n", clean(warning))
 	}
+}
+
+// writeAttribute leaves out of a new account what its attributes were before.
+func writeAttribute(w io.Writer, action Action, a Attribute) {
+	before := value(a.Old) + " → "
+	if action == Create {
+		before = ""
+	}
+	fmt.Fprintf(w, "      %s: %s%s\n", short(a.Name), before, value(a.New))
 }
 
 // Summary is the one line that tells how it stands.
