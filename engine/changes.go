@@ -235,24 +235,22 @@ func (r *reading) assigned(v *state.View, id string) bool {
 
 // roles returns the roles of a person whose memberships are partly in the state.
 func (r *reading) roles(id string) ([]string, error) {
-	g := newGraph()
+	ids := r.graph.roles(id)
 	err := r.job.store.View(r.ctx, func(v *state.View) error {
 		for n := range r.graph.leading() {
 			parent := r.graph.parents[n]
-			if !r.graph.complete[n] && !r.isLost(id, parent) {
-				for e := range v.EdgesBetween(parent, id) {
-					g.add(e)
-				}
+			if r.graph.complete[n] || r.isLost(id, parent) {
+				continue
+			}
+			for range v.EdgesBetween(parent, id) {
+				ids = append(ids, r.graph.roles(parent)...)
+				break
 			}
 		}
 		return nil
 	})
-	for child := range g.links {
-		for _, l := range g.links[child] {
-			r.graph.add(g.edge(child, l))
-		}
-	}
-	return r.graph.roles(id), err
+	slices.Sort(ids)
+	return slices.Compact(ids), err
 }
 
 func (r *reading) isLost(child, parent string) bool { return r.lost[child][parent] }

@@ -11,6 +11,6 @@
 //
 // # Caveats
 //
-// Nobody is removed because they were not seen: absent.go asks first. A dry run is this code over a TargetReader,
+// Nobody is removed because they were not seen: Job.absent asks first. A dry run is this code over a TargetReader,
 // which has no method that writes, and a state that keeps its changes in memory.
 package engine

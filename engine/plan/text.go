@@ -29,12 +29,19 @@ var colors = map[Action]string{Create: "\x1b[32m", Update: "\x1b[33m", Enable: "
 // summary, which is what stays on the screen.
 func (t Text) Write(w io.Writer, r *Report) error {
 	b := bufio.NewWriter(w)
-	done := 0
+	done, pending := 0, 0
 	for _, c := range r.Changes {
-		t.change(b, c)
-		if c.Status == StatusDone {
+		switch c.Status {
+		case StatusPending: // a run that ended early: their number says enough
+			pending++
+			continue
+		case StatusDone:
 			done++
 		}
+		t.change(b, c)
+	}
+	if pending > 0 {
+		fmt.Fprintf(b, "… and %d changes that are still to be sent\n", pending)
 	}
 	if more := r.Summary.Changes() - done; t.Live && more > 0 && done > 0 {
 		fmt.Fprintf(b, "… and %d more changes that are done\n", more)
