@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -263,7 +262,6 @@ func statuses(r *plan.Report) []string {
 	return out
 }
 
-func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // handlerTransport serves requests from a handler without sockets. A handler that breaks the connection, as
 // net/http's ErrAbortHandler does, gives an error, or a body that ends too soon if it had begun to answer.
