@@ -262,7 +262,6 @@ func statuses(r *plan.Report) []string {
 	return out
 }
 
-
 // handlerTransport serves requests from a handler without sockets. A handler that breaks the connection, as
 // net/http's ErrAbortHandler does, gives an error, or a body that ends too soon if it had begun to answer.
 type handlerTransport struct{ handler http.Handler }
