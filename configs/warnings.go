@@ -8,9 +8,7 @@ import (
 // pending are the keys that this build accepts and does not act on yet. Each is a warning, so that nobody relies on
 // what does not happen.
 var pending = [...]struct{ path, text string }{
-	{"schedule", "schedule is for ringsync run, which this build does not have: start ringsync sync yourself"},
 	{"target.audit_share", "target.audit_share: this build has no background audit; changes made at RingCentral to phones and addresses go unseen"},
-	{"quarantine", "quarantine: this build does not count failures; only wrong credentials and answers that are not SCIM stop it"},
 	{"notify", "notify: this build sends no messages"},
 }
 

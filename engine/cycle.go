@@ -544,6 +544,9 @@ func (j *Job) exhausted(ctx context.Context) (bool, error) {
 // foresee tells what would be reported of one person: the change, and apart from it what a conflict or an approval
 // keeps back of it.
 func (j *Job) foresee(p *state.Person, r prepared, exhausted bool) []plan.Change {
+	if p.Class == state.ClassHeld && r.decision.Action == plan.None {
+		r.decision = j.Policy.Decide(p) // all of it is held back
+	}
 	c := j.change(r, j.outlook(p, r, exhausted))
 	if c.Error == "" && c.Status != plan.StatusPlanned {
 		c.Error = p.Failure.Text

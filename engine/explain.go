@@ -184,7 +184,7 @@ func (e *explainer) processing() {
 
 // exporting tells what would be sent.
 func (e *explainer) exporting(p prepared) {
-	c := e.job.change(p, e.job.outlook(p.person, p, false))
+	c := e.job.foresee(p.person, p, false)[0]
 	c.Held, c.Warnings = p.person.Held, e.read.notes[e.id]
 	switch {
 	case c.Action == plan.None && c.Error == "":

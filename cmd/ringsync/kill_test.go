@@ -19,28 +19,40 @@ type stage struct {
 	account *ringcentraltest.Account
 	people  []string
 	groups  []string
+	place   sandboxPlace
 	config  string // path
 	folder  string
 }
 
 func newStage(t testing.TB, people, groups int, options ringcentraltest.Options) *stage {
 	t.Helper()
-	s := &stage{dir: entratest.New(entratest.Options{Token: sandboxGraphToken, Seed: 1}), folder: t.TempDir()}
+	s := openStage(t.TempDir(), people, groups, options, t.Cleanup)
+	if err := s.write(""); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// openStage starts the emulators, until the test cleans up.
+func openStage(folder string, people, groups int, options ringcentraltest.Options, cleanup func(func())) *stage {
+	s := &stage{dir: entratest.New(entratest.Options{Token: sandboxGraphToken, Seed: 1}), folder: folder}
 	s.people, s.groups = s.dir.Populate(people, groups)
 	options.Token = sandboxRingCentralToken
 	s.account = ringcentraltest.New(options)
 	graph, ringCentral := httptest.NewServer(s.dir), httptest.NewServer(s.account)
-	t.Cleanup(graph.Close)
-	t.Cleanup(ringCentral.Close)
-	place := sandboxPlace{
+	cleanup(graph.Close)
+	cleanup(ringCentral.Close)
+	s.place = sandboxPlace{
 		Graph: graph.URL + "/v1.0", RingCentral: ringCentral.URL + "/scim/v2",
-		Tenant: s.dir.Tenant(), App: s.dir.AppID(), State: filepath.Join(s.folder, "job.db"),
+		Tenant: s.dir.Tenant(), App: s.dir.AppID(), State: filepath.Join(folder, "job.db"),
 	}
-	s.config = filepath.Join(s.folder, "ringsync.yaml")
-	if err := os.WriteFile(s.config, place.config(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	s.config = filepath.Join(folder, "ringsync.yaml")
 	return s
+}
+
+// write writes the configuration, with more at its end.
+func (s *stage) write(more string) error {
+	return os.WriteFile(s.config, append(s.place.config(), more...), 0o600)
 }
 
 // program returns a command that runs this test binary as the program, or as one of the helpers of TestMain.

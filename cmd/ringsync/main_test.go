@@ -15,11 +15,25 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script: each script is a session at a terminal, unhappy turns included. Besides
-// testscript's own commands there is "exits CODE ARG...", which runs ringsync and compares its exit code.
+// testscript's own commands there are
+//
+//	exits CODE ARG...              run ringsync and compare its exit code
+//	waitfor REGEXP ARG...          run ringsync until its standard output matches; what it printed then is stdout
+//	terminate                      send SIGTERM to what runs in the background
+//	stage PEOPLE GROUPS [FILE]     start both emulators and write ringsync.yaml, with FILE at its end; the people's
+//	                               names are $WHO0, $WHO1 …, their ids $ID0, $ID1 …
+//	directory update N JSON        change person N; or
+//	directory leave N              take away their assignment and memberships, or
+//	directory empty GROUP          take everybody out of a group
+//	accounts                       print the accounts, each as "userName active title"
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "waitfor": waitFor, "terminate": terminate,
+			"stage": setStage, "directory": changeDirectory, "accounts": printAccounts,
+		},
+		Setup:               prepare,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -20,7 +21,12 @@ func terminal(w io.Writer) bool {
 }
 
 // color honours NO_COLOR (no-color.org).
-func (a *app) color() bool { return terminal(a.stdout) && os.Getenv("NO_COLOR") == "" }
+func (a *app) color() bool {
+	if a.caller != nil {
+		return a.caller.color
+	}
+	return terminal(a.stdout) && os.Getenv("NO_COLOR") == ""
+}
 
 // progressBars shows how far a cycle has come: bars on a terminal, a plain line now and then elsewhere.
 type progressBars struct {
@@ -34,19 +40,22 @@ const (
 	lineInterval = 30 * time.Second
 )
 
-func (a *app) showProgress(j *engine.Job) *progressBars {
+func (a *app) showProgress(now func() engine.Progress) *progressBars {
 	b := &progressBars{stopped: make(chan struct{}), done: make(chan struct{})}
 	if a.quiet {
 		close(b.done)
 		return b
 	}
 	show := a.lines
-	if terminal(a.stderr) {
+	switch {
+	case a.caller != nil:
+		show = a.caller.progress
+	case terminal(a.stderr):
 		show = a.bars
 	}
 	go func() {
 		defer close(b.done)
-		show(j, b.stopped)
+		show(now, b.stopped)
 	}()
 	return b
 }
@@ -56,7 +65,7 @@ func (b *progressBars) stop() {
 	<-b.done
 }
 
-func (a *app) lines(j *engine.Job, stopped <-chan struct{}) {
+func (a *app) lines(now func() engine.Progress, stopped <-chan struct{}) {
 	tick := time.NewTicker(lineInterval)
 	defer tick.Stop()
 	for {
@@ -64,18 +73,18 @@ func (a *app) lines(j *engine.Job, stopped <-chan struct{}) {
 		case <-stopped:
 			return
 		case <-tick.C:
-			p := j.Progress()
+			p := now()
 			fmt.Fprintf(a.stderr, "%s: %d people read, %d accounts listed, %d of %d changes done\n", p.Phase, p.Read, p.Listed, p.Exported, p.Queued)
 		}
 	}
 }
 
-func (a *app) bars(j *engine.Job, stopped <-chan struct{}) {
+func (a *app) bars(now func() engine.Progress, stopped <-chan struct{}) {
 	container := mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(40), mpb.WithRefreshRate(barInterval))
 	read := container.AddSpinner(0, mpb.PrependDecorators(decor.Name("people read ", decor.WC{W: 16, C: decor.DindentRight}), decor.CurrentNoUnit("%d")), mpb.BarRemoveOnComplete())
 	export := container.AddBar(0, mpb.PrependDecorators(decor.Name("changes ", decor.WC{W: 16, C: decor.DindentRight}), decor.CountersNoUnit("%d/%d")), mpb.BarRemoveOnComplete())
 	update := func() {
-		p := j.Progress()
+		p := now()
 		read.SetCurrent(p.Read)
 		export.SetTotal(max(p.Queued, p.Exported), false)
 		export.SetCurrent(p.Exported)
@@ -93,5 +102,43 @@ func (a *app) bars(j *engine.Job, stopped <-chan struct{}) {
 			container.Wait()
 			return
 		}
+	}
+}
+
+// progress sends the caller of a daemon how far the cycle has come, whenever it has come further.
+func (c *caller) progress(now func() engine.Progress, stopped <-chan struct{}) {
+	tick := time.NewTicker(barInterval)
+	defer tick.Stop()
+	var last engine.Progress
+	for {
+		select {
+		case <-stopped:
+			return
+		case <-tick.C:
+			if p := now(); p != last {
+				last = p
+				_ = c.send(frame{Progress: &p}) // an error says that the caller is gone, which the cycle hears of
+			}
+		}
+	}
+}
+
+// farProgress shows what a daemon sends of it.
+type farProgress struct {
+	latest atomic.Pointer[engine.Progress]
+	bars   *progressBars
+}
+
+func (f *farProgress) show(a *app, p engine.Progress) {
+	f.latest.Store(&p)
+	if f.bars == nil {
+		f.bars = a.showProgress(func() engine.Progress { return *f.latest.Load() })
+	}
+}
+
+func (f *farProgress) stop() {
+	if f.bars != nil {
+		f.bars.stop()
+		f.bars = nil
 	}
 }

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,29 +16,49 @@ func newSyncCommand(a *app) *cobra.Command {
 		Use:   "sync",
 		Short: "Run one full cycle: read both sides and write what differs",
 		Long: `Reads everybody in scope and RingCentral's list of accounts, decides for each person, and writes what differs, leavers
-first, until nothing is due. It may be stopped with Ctrl-C, or killed, and started again at any time.
+first, until nothing is due. It may be stopped with Ctrl-C, or killed, and started again at any time. With a daemon at
+work on the job, the daemon runs the cycle next; Ctrl-C then only ends the waiting, and the cycle goes on. While the job
+is paused, what differs is put down and not written.
 
-Exit codes: 0 everything is as it should be; 1 failed; 3 some people are in escrow, in conflict or waiting for a
-licence; 4 wrong credentials, or removals held for approval; 64 wrong usage or configuration.`,
+Exit codes: 0 everything is as it should be; 1 failed; 3 some people are in escrow, in conflict, or waiting for a
+licence or for ringsync resume; 4 quarantined, wrong credentials, or removals held for approval; 64 wrong usage or
+configuration.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.sync(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sync := func(j *job) (cycle, error) { return a.runSync(cmd.Context(), j) }
+			return onJob(cmd.Context(), a, works, sync, func(c cycle) error {
+				return a.finish(c, plan.Text{Live: true, Brief: true, Color: a.color()}, false)
+			})
+		},
 	}
 }
 
-func (a *app) sync(ctx context.Context) (err error) {
-	c, err := a.load()
-	if err != nil {
-		return err
+// cycle is what came of a cycle, also when it failed.
+type cycle struct {
+	report      *plan.Report
+	failed      error
+	quarantined bool // afterwards
+	paused      bool // with something to write
+}
+
+func (a *app) runSync(ctx context.Context, j *job) (c cycle, err error) {
+	bars := a.showProgress(j.engine.Progress)
+	if a.caller != nil {
+		c.report, c.failed = a.caller.daemon.request(ctx, a.keep())
+	} else {
+		c.report, c.failed = j.engine.Sync(ctx, j.target, a.keep())
 	}
-	j, err := a.open(ctx, c, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, j.close()) }()
-	bars := a.showProgress(j.engine)
-	report, err := j.engine.Sync(ctx, j.target, a.keep())
 	bars.stop()
-	return a.finish(report, plan.Text{Live: true, Brief: true, Color: a.color()}, false, err)
+	if c.failed != nil {
+		return c, nil
+	}
+	status, err := j.engine.Status(ctx)
+	c.quarantined = status.Quarantine != nil
+	c.paused = status.Paused != nil && slices.ContainsFunc(c.report.Changes, func(c plan.Change) bool { return c.Status == plan.StatusPending })
+	if c.paused && !a.quiet {
+		fmt.Fprintf(a.stderr, "%s is paused: what is pending waits for ringsync resume\n", status.Job)
+	}
+	return c, err
 }
 
 // shown is how many finished changes a person is shown of a sync; the rest is a number.
@@ -55,52 +75,18 @@ func (a *app) keep() int {
 	return shown
 }
 
-func newDiffCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "diff",
-		Short: "Dry run: show what sync would write, and write nothing",
-		Long: `The same cycle as sync up to the first write, attribute by attribute. It writes nothing anywhere, neither at RingCentral
-nor in the state file, and may run before the first sync.
-
-Exit codes: 0 no differences; 1 failed; 2 there are differences; 3 some people are in escrow, in conflict or waiting for
-a licence; 4 wrong credentials, or removals are held for approval; 64 wrong usage or configuration. The highest counts.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.diff(cmd.Context()) },
-	}
-}
-
-func (a *app) diff(ctx context.Context) (err error) {
-	c, err := a.load()
-	if err != nil {
-		return err
-	}
-	j, err := a.open(ctx, c, true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, j.close()) }()
-	bars := a.showProgress(j.engine)
-	report, err := j.engine.Diff(ctx, j.target)
-	bars.stop()
-	return a.finish(report, plan.Text{Brief: a.quiet, Color: a.color()}, true, err)
-}
-
 // finish prints the report and gives the exit code. A run that ended early says what it did all the same; if it did
 // nothing, its error says all there is to say.
-func (a *app) finish(report *plan.Report, text plan.Text, dry bool, failed error) error {
-	if failed != nil && (report == nil || report.Summary.Changes() == 0) {
-		return verdict(report, dry, failed)
+func (a *app) finish(c cycle, text plan.Text, dry bool) error {
+	if c.failed != nil && (a.json || c.report == nil || c.report.Summary.Changes() == 0) {
+		return verdict(c, dry)
 	}
-	if a.json && failed == nil {
-		if err := report.WriteJSON(a.stdout); err != nil {
-			return fmt.Errorf("print the report: %w", err)
-		}
-		return verdict(report, dry, nil)
+	write := func() error { return text.Write(a.stdout, c.report) }
+	if a.json {
+		write = func() error { return c.report.WriteJSON(a.stdout) }
 	}
-	if !a.json {
-		if err := text.Write(a.stdout, report); err != nil {
-			return fmt.Errorf("print the report: %w", err)
-		}
+	if err := write(); err != nil {
+		return fmt.Errorf("print the report: %w", err)
 	}
-	return verdict(report, dry, failed)
+	return verdict(c, dry)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"ringsync/configs"
 	"ringsync/connectors"
@@ -27,6 +28,7 @@ type job struct {
 	source  *entra.Client
 	target  *ringcentral.Client
 	engine  *engine.Job
+	file    *bolt.DB // nil if the job keeps its changes to itself
 	close   func() error
 }
 
@@ -77,12 +79,12 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 		return nil, err
 	}
 	var db state.DB
-	file, err := bolt.Open(c.State.Path, bolt.Options{ReadOnly: dry, Create: !dry})
+	file, err := openState(ctx, c.State.Path, bolt.Options{ReadOnly: dry, Create: !dry})
 	switch {
 	case err == nil && dry:
 		db, j.close = state.NewOverlay(file), file.Close
 	case err == nil:
-		db, j.close = file, file.Close
+		db, j.file, j.close = file, file, file.Close
 	case dry && errors.Is(err, fs.ErrNotExist):
 		db = state.NewOverlay(nil)
 	default:
@@ -93,9 +95,8 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 			err = errors.Join(err, j.close())
 		}
 	}()
-	store := state.New(db)
-	identity := state.Identity{Tenant: c.Source.Tenant, App: c.Source.App, Target: strings.TrimRight(c.Target.URL, "/")}
-	if err := store.Bind(ctx, identity, j.mapping.Target().Names(), engine.MatchingNames(j.mapping)); err != nil {
+	store, err := j.bind(ctx, db)
+	if err != nil {
 		return nil, err
 	}
 	resolved, err := engine.DefaultAccess(ctx, store)
@@ -107,6 +108,50 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 	}
 	j.engine = engine.New(store, j.source, j.options(a))
 	return j, nil
+}
+
+// patience is how long a command waits for others that only read the state: most need it for a moment.
+const patience = 5 * time.Second
+
+func openState(ctx context.Context, path string, options bolt.Options) (*bolt.DB, error) {
+	for end := time.Now().Add(patience); ; {
+		file, err := bolt.Open(path, options)
+		inUse, ok := errors.AsType[*bolt.InUseError](err)
+		if !ok || inUse.PID != 0 || ctx.Err() != nil || time.Now().After(end) {
+			return file, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// rehearsal returns a job over the state as it is at this moment, which keeps its changes to itself. It shares the
+// connectors, so that it keeps to the same limits of the services.
+func (j *job) rehearsal(ctx context.Context, a *app) (*job, error) {
+	snapshot, err := j.file.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	r := *j
+	r.file, r.close = nil, snapshot.Close
+	store, err := r.bind(ctx, state.NewOverlay(snapshot))
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	r.engine = engine.New(store, r.source, r.options(a))
+	return &r, nil
+}
+
+// bind returns the job's records in db.
+func (j *job) bind(ctx context.Context, db state.DB) (*state.Store, error) {
+	store := state.New(db)
+	identity := state.Identity{Tenant: j.config.Source.Tenant, App: j.config.Source.App, Target: strings.TrimRight(j.config.Target.URL, "/")}
+	if err := store.Bind(ctx, identity, j.mapping.Target().Names(), engine.MatchingNames(j.mapping)); err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 // options turns the configuration into the engine's terms.
@@ -133,22 +178,23 @@ func (j *job) options(a *app) engine.Options {
 			Adopt: c.Safety.Adopt, Protect: protect,
 		},
 		Guard:       engine.Guard{Count: c.Safety.Removals.Count, Percent: c.Safety.Removals.Percent, From: c.Safety.Removals.From},
+		Thresholds:  engine.Thresholds{MinAttempts: c.Quarantine.MinAttempts, FailurePercent: c.Quarantine.FailurePercent},
 		Concurrency: c.Target.Concurrency, Logger: a.log,
 	}
 }
 
-// verdict turns the end of a run into an exit code: 1 and 64 win over everything, then the highest counts.
-func verdict(report *plan.Report, dry bool, err error) error {
+// verdict turns the end of a cycle into an exit code: 1 and 64 win over everything, then the highest counts.
+func verdict(c cycle, dry bool) error {
 	switch {
-	case err != nil && connectors.FaultOf(err) == connectors.FaultCredentials:
-		return &exitError{exitHeld, err}
-	case err != nil:
-		return err
-	case report.Summary.Held > 0:
+	case c.failed != nil && connectors.FaultOf(c.failed) == connectors.FaultCredentials:
+		return &exitError{exitHeld, c.failed}
+	case c.failed != nil:
+		return c.failed
+	case c.quarantined || c.report.Summary.Held > 0:
 		return &exitError{code: exitHeld}
-	case report.Summary.Escrowed > 0 || report.Summary.Waiting > 0:
+	case c.paused || c.report.Summary.Escrowed > 0 || c.report.Summary.Waiting > 0:
 		return &exitError{code: exitUnfinished}
-	case dry && report.Summary.Changes() > 0:
+	case dry && c.report.Summary.Changes() > 0:
 		return &exitError{code: exitDifferences}
 	}
 	return nil

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"ringsync/engine"
+	"ringsync/engine/plan"
+)
+
+// The control socket of a daemon takes command lines: POST /v1/command with a commandLine, answered by a frame a line.
+// The daemon runs the command as a program of its own would, but on the job that it serves. Whoever may open the
+// socket may do with the job whatever its commands can; its mode leaves that to the daemon's own user.
+
+// socketPath returns the path of a job's control socket.
+func socketPath(state string) string { return state + ".sock" }
+
+// commandLine asks a daemon to run a command.
+type commandLine struct {
+	Args  []string `json:"args"`
+	Color bool     `json:"color"` // standard output takes colours
+}
+
+// frame is one line of the answer. The one with the exit code is the last; an answer that lacks it was cut off.
+type frame struct {
+	Stdout   []byte           `json:"stdout,omitempty"`
+	Stderr   []byte           `json:"stderr,omitempty"`
+	Progress *engine.Progress `json:"progress,omitempty"`
+	Exit     *int             `json:"exit,omitempty"`
+}
+
+// daemon is a job being served.
+type daemon struct {
+	job *job
+	// ctx ends with the daemon.
+	ctx context.Context
+	// gate is held for reading by each command, and for good when the job is about to be closed.
+	gate sync.RWMutex
+}
+
+// caller is whom the daemon runs a command for.
+type caller struct {
+	daemon *daemon
+	color  bool
+	mu     sync.Mutex
+	frames *json.Encoder
+	flush  func() error
+}
+
+// listenControl listens at the path. The job's state must be open: its lock says that whoever left a socket there is
+// gone.
+func listenControl(path string) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+		return nil, fmt.Errorf("listen on the control socket: %s is there and is no socket: move it away", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("replace the control socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	switch {
+	case errors.Is(err, syscall.EINVAL): // what Go says of a path that does not fit the system's structure
+		return nil, usageError("the control socket's path has %d bytes, more than the system takes (about 100): give the job a shorter state.path than %s", len(path), strings.TrimSuffix(path, ".sock"))
+	case err != nil:
+		return nil, fmt.Errorf("listen on the control socket: %w", err)
+	}
+	// Before this, the usual umask leaves others no right to connect either.
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on the control socket: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// serve answers commands until the daemon's context ends.
+func (d *daemon) serve(group *errgroup.Group, l net.Listener) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/command", d.command)
+	serve(d.ctx, group, l, mux)
+}
+
+// shut waits for the commands that are running and lets no other begin.
+func (d *daemon) shut() { d.gate.Lock() }
+
+func (d *daemon) command(w http.ResponseWriter, r *http.Request) {
+	if !d.gate.TryRLock() {
+		http.Error(w, "the daemon is stopping", http.StatusServiceUnavailable)
+		return
+	}
+	defer d.gate.RUnlock()
+	var line commandLine
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err == nil {
+		err = json.Unmarshal(body, &line)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context()) // which ends when the caller goes away
+	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
+	c := &caller{daemon: d, color: line.Color, frames: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+	code := c.run(ctx, append([]string{}, line.Args...)) // never nil, for which cobra would take the daemon's own
+	_ = c.send(frame{Exit: &code})                       // an error says that the caller is gone
+}
+
+// run is the program's run for a caller.
+func (c *caller) run(ctx context.Context, args []string) int {
+	a := &app{
+		stdin: strings.NewReader(""), args: args, caller: c,
+		stdout: stream(func(p []byte) error { return c.send(frame{Stdout: p}) }),
+		stderr: stream(func(p []byte) error { return c.send(frame{Stderr: p}) }),
+	}
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if errors.Is(err, engine.ErrNotServing) || errors.Is(err, context.Canceled) && c.daemon.ctx.Err() != nil {
+		err = errors.New("the daemon is stopping")
+	}
+	return a.report(err)
+}
+
+func (c *caller) send(f frame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.frames.Encode(f); err != nil {
+		return err
+	}
+	return c.flush()
+}
+
+// stream is a Writer of a function.
+type stream func([]byte) error
+
+func (s stream) Write(p []byte) (int, error) {
+	if err := s(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// request has the daemon run a full cycle. The cycle is the daemon's: it goes on when the caller goes away.
+func (d *daemon) request(ctx context.Context, keep int) (*plan.Report, error) {
+	answer := make(chan cycle, 1)
+	go func() {
+		report, err := d.job.engine.Request(d.ctx, engine.Full, keep)
+		answer <- cycle{report: report, failed: err}
+	}()
+	select {
+	case c := <-answer:
+		return c.report, c.failed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

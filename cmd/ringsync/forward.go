@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+
+	"ringsync/configs"
+)
+
+// forward has the daemon that serves the job run this command line, prints what it answers, and reports whether there
+// is such a daemon. Cancelling ends the command there; a cycle that it asked for goes on.
+func (a *app) forward(ctx context.Context) (forwarded bool, err error) {
+	state := a.statePath()
+	if state == "" {
+		return false, nil
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socketPath(state))
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	body, err := json.Marshal(commandLine{a.args, a.color()})
+	if err != nil {
+		return false, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://ringsync/v1/command", bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	answer, err := client.Do(request)
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" && !errors.Is(err, fs.ErrPermission) {
+		return false, nil // nobody there, or only the socket of one that was killed
+	}
+	if err == nil {
+		defer answer.Body.Close()
+		err = a.relay(answer)
+	}
+	switch _, told := errors.AsType[*exitError](err); {
+	case err == nil || told:
+		return true, err
+	case ctx.Err() != nil:
+		return true, fmt.Errorf("stopped waiting for the daemon of this job; a cycle that it has begun goes on: %w", ctx.Err())
+	}
+	return true, fmt.Errorf("ask the daemon of this job at %s: %w", socketPath(state), err)
+}
+
+// statePath returns the path of the job's state file, "" if the configuration does not tell. Nothing else of the
+// configuration counts where there is a daemon, so secrets of the environment need not be at hand.
+func (a *app) statePath() string {
+	c, err := configs.Load(a.configPath, func(name string) (string, bool) {
+		if value, ok := os.LookupEnv(name); ok {
+			return value, true
+		}
+		return "not-set", true
+	})
+	if err != nil {
+		return ""
+	}
+	return c.State.Path
+}
+
+// relay prints a daemon's answer and returns an exitError for any exit code but 0.
+func (a *app) relay(answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // as much of it as there is
+		return fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
+	}
+	var far farProgress
+	defer far.stop()
+	frames := json.NewDecoder(answer.Body)
+	for {
+		var f frame
+		if err := frames.Decode(&f); err != nil {
+			return fmt.Errorf("its answer was cut off: %w", err)
+		}
+		switch {
+		case f.Progress != nil:
+			far.show(a, *f.Progress)
+		case f.Exit != nil && *f.Exit == exitOK:
+			return nil
+		case f.Exit != nil:
+			return &exitError{code: *f.Exit}
+		case f.Stdout != nil:
+			far.stop() // the bars make room
+			if _, err := a.stdout.Write(f.Stdout); err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
+		case f.Stderr != nil:
+			if _, err := a.stderr.Write(f.Stderr); err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
+		}
+	}
+}

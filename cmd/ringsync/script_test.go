@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ringsync/connectors/ringcentral/ringcentraltest"
+)
+
+// waitFor tries again and again, for half a minute at most.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waitfor REGEXP ARG...")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		_ = ts.Exec("ringsync", args[1:]...) // it may fail while what is waited for is not there
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("no match of %q", args[0])
+}
+
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: terminate")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// stageKey is where a script keeps its *stage.
+type stageKey struct{}
+
+// prepare gives a script a place for its stage.
+func prepare(e *testscript.Env) error {
+	e.Values[stageKey{}] = new(stage)
+	return nil
+}
+
+func stageOf(ts *testscript.TestScript) *stage {
+	s := ts.Value(stageKey{}).(*stage)
+	if s.dir == nil {
+		ts.Fatalf("no stage")
+	}
+	return s
+}
+
+func setStage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: stage PEOPLE GROUPS [FILE]")
+	}
+	more := ""
+	if len(args) == 3 {
+		more = ts.ReadFile(args[2])
+	}
+	s := openStage(ts.Getenv("WORK"), number(ts, args[0]), number(ts, args[1]), ringcentraltest.Options{Licenses: -1}, ts.Defer)
+	ts.Check(s.write(more))
+	for i, id := range s.people {
+		user, _ := s.dir.User(id)
+		ts.Setenv(fmt.Sprintf("ID%d", i), id)
+		ts.Setenv(fmt.Sprintf("WHO%d", i), fmt.Sprint(user["userPrincipalName"]))
+	}
+	*ts.Value(stageKey{}).(*stage) = *s
+}
+
+func changeDirectory(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: directory update N JSON | leave N | empty GROUP")
+	}
+	s, n := stageOf(ts), number(ts, args[1])
+	switch {
+	case args[0] == "update" && len(args) == 3:
+		var changes map[string]any
+		ts.Check(json.Unmarshal([]byte(args[2]), &changes))
+		s.dir.UpdateUser(s.people[n], changes)
+	case args[0] == "leave" && len(args) == 2:
+		s.dir.Unassign(s.people[n])
+		for _, g := range s.groups {
+			s.dir.RemoveMember(g, s.people[n])
+		}
+	case args[0] == "empty" && len(args) == 2:
+		for _, id := range s.dir.Members(s.groups[n]) {
+			s.dir.RemoveMember(s.groups[n], id)
+		}
+	default:
+		ts.Fatalf("no such change: %q", args)
+	}
+}
+
+func printAccounts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: accounts")
+	}
+	out := ts.Stdout()
+	for _, u := range stageOf(ts).account.Users() {
+		fmt.Fprintln(out, u.UserName, u.Active, u.Title)
+	}
+}
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}

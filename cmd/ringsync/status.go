@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ringsync/engine"
+	"ringsync/state"
+)
+
+func newStatusCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show how the job stands: what it does, what waits, when it reads again",
+		Long: `Shows what the job is doing, how many people it knows, what is in its outbox, how the last cycles went, the next one if
+a daemon serves the job, held lists of removals, and why it is paused or in quarantine. No service is asked. Times are
+in UTC.
+
+Exit codes: 0 whatever the job's state; 1 failed; 64 wrong usage or configuration.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			status := func(j *job) (engine.Status, error) { return j.engine.Status(cmd.Context()) }
+			return onJob(cmd.Context(), a, looks, status, func(s engine.Status) error {
+				if a.json {
+					a.printJSON(s)
+					return nil
+				}
+				return writeStatus(a.stdout, s)
+			})
+		},
+	}
+}
+
+// writeStatus prints a status for people, a line for each thing that there is anything to say of.
+func writeStatus(w io.Writer, s engine.Status) (err error) {
+	line := func(what, format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  %-11s "+format+"\n", append([]any{what}, args...)...)
+		}
+	}
+	_, err = fmt.Fprintf(w, "%s: %s\n", s.Job, s.State)
+	if s.Paused != nil {
+		line("paused", "since %s: no scheduled cycle, and nothing is written, until ringsync resume", stamp(*s.Paused))
+	}
+	if q := s.Quarantine; q != nil {
+		next := "tried again " + stamp(q.Next)
+		if q.Next.IsZero() {
+			next = "given up: ringsync restart --reset quarantine starts it again"
+		}
+		line("quarantine", "since %s (%s): %s; %s", stamp(q.Since), q.Reason, q.Error, next)
+	}
+	line("people", "%d known, %d linked, %d active", s.People, s.Linked, s.Active)
+	line("outbox", "%s", outboxLine(s))
+	for _, l := range s.Held {
+		line("held", "list %d: %s since %s; ringsync outbox --held shows them, ringsync approve %d lets them go", l.Number, count(l.People, "removal"), stamp(l.Since), l.Number)
+	}
+	if p := s.Progress; slices.Contains([]string{"reading", "deciding", "exporting"}, s.State) {
+		line("progress", "%d people read, %d accounts listed, %d of %d changes done", p.Read, p.Listed, p.Exported, p.Queued)
+	}
+	if s.LastCycle != nil {
+		line("last cycle", "%s", cycleLine(s.LastCycle))
+	}
+	if s.LastGood != nil && s.LastGood.Number != s.LastCycle.Number {
+		line("last good", "%s", cycleLine(s.LastGood))
+	}
+	if s.NextCycle != nil {
+		line("next cycle", "%s", stamp(*s.NextCycle))
+	}
+	return err
+}
+
+// outboxLine names the classes that hold anybody, most urgent first.
+func outboxLine(s engine.Status) string {
+	var parts []string
+	for _, class := range []state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
+		if n := s.Outbox[class.String()]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, class))
+		}
+	}
+	if n := s.Outbox["escrowed"]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d in escrow", n))
+	}
+	if s.Waiting > 0 {
+		parts = append(parts, fmt.Sprintf("%d waiting for a licence", s.Waiting))
+	}
+	if len(parts) == 0 {
+		return "empty"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func cycleLine(c *state.Cycle) string {
+	text := fmt.Sprintf("%s %s, %s", stamp(c.Started), c.Kind, c.Result)
+	if !c.Ended.IsZero() {
+		text += fmt.Sprintf(" after %s", c.Ended.Sub(c.Started).Round(time.Millisecond))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Counters)) {
+		if n := c.Counters[name]; n > 0 {
+			text += fmt.Sprintf(", %s %d", name, n)
+		}
+	}
+	if c.Error != "" {
+		text += ": " + c.Error
+	}
+	return text
+}
