@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -51,7 +52,7 @@ Exit codes: 0 forgotten; 1 failed or not confirmed; 64 wrong usage or configurat
 				if err := a.confirm(`Every link between a person and an account will be forgotten.`); err != nil {
 					return err
 				}
-				a.args = append(a.args, "--yes") // for a daemon, which can ask nobody
+				a.args = append([]string{"--yes=true"}, a.args...) // for a daemon, which can ask nobody
 			}
 			return a.restart(cmd.Context(), reset, names)
 		},
@@ -107,7 +108,7 @@ func (a *app) confirm(what string) error {
 	}
 	fmt.Fprintf(a.stderr, "%s Type yes to go on: ", what)
 	if answer, _ := bufio.NewReader(in).ReadString('\n'); strings.TrimSpace(answer) != "yes" { // no answer is a no
-		return fmt.Errorf("not confirmed: nothing was changed")
+		return errors.New("not confirmed: nothing was changed")
 	}
 	return nil
 }

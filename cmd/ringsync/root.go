@@ -39,8 +39,8 @@ func newRootCommand(a *app) *cobra.Command {
 		Short: "Keep RingCentral's users equal to the people assigned in Microsoft Entra ID",
 		Long: `ringsync keeps RingCentral's users equal to the people assigned to an enterprise application in Microsoft Entra ID.
 
-New here? "ringsync demo" tells the whole story, "ringsync sandbox" starts both services on this machine to try things on, "ringsync config init" writes a
-configuration to fill in, "ringsync run" keeps both sides equal from then on.
+New here? "ringsync demo" tells the whole story, "ringsync sandbox" starts both services on this machine to try things
+on, "ringsync config init" writes a configuration to fill in, "ringsync run" keeps both sides equal from then on.
 
 Commands that touch a job (sync, diff, status, outbox, approve, log, pause, resume, restart) go to the "ringsync run"
 that serves it, if there is one, and open its state file otherwise; what they print is the same. A daemon goes by the
