@@ -66,10 +66,14 @@ func (a *app) run(ctx context.Context) (err error) {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	defer context.AfterFunc(ctx, func() { a.log.Info("stopping", "job", c.Job) })()
 	d := &daemon{job: j, ctx: ctx}
 	d.serve(group, socket)
 	group.Go(func() error { return j.engine.Serve(ctx, j.target, schedule) })
+	group.Go(func() error {
+		<-ctx.Done()
+		a.log.Info("stopping", "job", c.Job)
+		return nil
+	})
 	group.Go(func() error { return a.announce(ctx, j, schedule) })
 	err = group.Wait()
 	d.shut()
