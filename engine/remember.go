@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"context"
+
+	"ringsync/connectors"
+	"ringsync/state"
+)
+
+// release makes the escrows due whose cycle has come.
+func (j *Job) release(ctx context.Context, c state.Cycle) error {
+	now := j.Now()
+	var due []string
+	err := j.store.View(ctx, func(v *state.View) error {
+		for e := range v.Outbox() {
+			if e.Class != state.ClassHeld && e.Due.After(now) {
+				due = append(due, e.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		for _, id := range due {
+			p, err := tx.Person(id)
+			if err != nil {
+				return err
+			}
+			// A try in place that a crash cut off is due at once too.
+			if p != nil && (!p.Escrowed || p.RetryCycle <= c.Number) {
+				p.Due = now
+				if err := tx.PutPerson(p); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// remember stores the edges that were read and then, last of all, the mark: whoever reads changes from it must find
+// all that came before it.
+func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
+	gone := r.gone
+	if !r.partial {
+		var err error
+		if gone, err = j.oldEdges(ctx, r.graph); err != nil {
+			return err
+		}
+	}
+	var batch []connectors.Edge
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		err := j.store.Update(ctx, func(tx *state.Tx) error {
+			for _, e := range batch {
+				put := tx.PutEdge
+				if !e.Present {
+					put = tx.DeleteEdge
+				}
+				if err := put(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		batch = batch[:0]
+		return err
+	}
+	for e := range r.graph.fresh(gone) {
+		if batch = append(batch, e); len(batch) == batchSize {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		if err := tx.Set(metaUnfinished, nil); err != nil {
+			return err
+		}
+		if err := tx.Set(metaMapping, j.Mapping.Fingerprint()); err != nil {
+			return err
+		}
+		if err := tx.PruneRemovals(c.Started.Add(-window)); err != nil {
+			return err
+		}
+		return tx.SetMark(state.Mark{Data: r.mark, Cycle: c.Number, Time: j.Now()})
+	})
+}
+
+// oldEdges marks the edges that the state has already and returns those that are gone.
+func (j *Job) oldEdges(ctx context.Context, g *graph) (gone []connectors.Edge, err error) {
+	err = j.store.View(ctx, func(v *state.View) error {
+		for e := range v.AllEdges() {
+			if g.known(e) {
+				continue
+			}
+			if n, ok := g.numbers[e.Parent]; ok && g.doubtful[n] != nil {
+				continue // could not be read: what was known of it stays
+			}
+			gone = append(gone, e)
+		}
+		return nil
+	})
+	return gone, err
+}
