@@ -30,7 +30,9 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	room := x.tally.keep - len(x.tally.changes)
 	rd := x.round
 	for i := range group {
-		group[i].fatal = !group[i].nothing && x.weigh(&group[i])
+		if group[i].fatal = !group[i].nothing && x.weigh(&group[i]); group[i].fatal && !x.serving {
+			x.halt() // at once: what goes out while this is being committed would fail alike
+		}
 	}
 	x.mu.Unlock()
 	err := x.job.store.Update(ctx, func(tx *state.Tx) error {
@@ -69,7 +71,6 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 		x.job.progress.exported.Add(1)
 		if group[i].fatal && !x.serving && x.stopped == nil {
 			x.stopped = group[i].err
-			x.halt()
 		}
 	}
 	return nil

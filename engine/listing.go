@@ -24,7 +24,7 @@ type listing struct {
 	// unlinked are their ids.
 	unlinked map[string]bool
 	// marked are those of them that carry an externalId, by it.
-	marked map[string]connectors.Resource
+	marked map[string][]connectors.Resource
 	// strangers is the number of accounts that nobody is linked to.
 	strangers int
 	// first: nobody was known when the cycle began.
@@ -37,7 +37,7 @@ type listing struct {
 func (j *Job) list(ctx context.Context, target TargetReader) (*listing, error) {
 	l := &listing{
 		job: j, began: j.Now(),
-		linked: map[string]bool{}, unlinked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string]connectors.Resource{},
+		linked: map[string]bool{}, unlinked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string][]connectors.Resource{},
 	}
 	var err error
 	l.summary, err = target.List(ctx, func(r connectors.Resource) error {
@@ -53,7 +53,8 @@ func (l *listing) take(v *state.View, r connectors.Resource) error {
 		l.strangers++
 		l.unlinked[r.ID] = true
 		if r.ExternalID != "" {
-			l.marked[connectors.FoldID(r.ExternalID)] = r
+			mark := connectors.FoldID(r.ExternalID)
+			l.marked[mark] = append(l.marked[mark], r)
 		}
 		for _, slot := range l.job.Policy.Matching {
 			if value := r.Values[slot]; !value.IsEmpty() {

@@ -36,8 +36,9 @@ func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *sta
 	}
 	if l != nil {
 		// The mark that a create of ours leaves is better than any mail, which may have changed since.
-		if hit, ok := l.marked[connectors.FoldID(wanted(p, plan.AttrExternalID))]; ok {
-			return hit, true, nil
+		mark := wanted(p, plan.AttrExternalID)
+		if hits := l.marked[connectors.FoldID(mark)]; len(hits) > 0 {
+			return j.one(plan.AttrExternalID, mark, hits, nil)
 		}
 	}
 	for _, slot := range j.Policy.Matching {

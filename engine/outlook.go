@@ -149,7 +149,15 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	late, err := j.foreseeGuard(ctx, people, results)
+	if err != nil {
+		return err
+	}
 	for i, p := range people {
+		if list := late[p.ID]; list != 0 {
+			p.Held, p.Class = list, state.ClassHeld
+			results[i].decision = plan.Decision{}
+		}
 		if results[i].free {
 			report.Strangers--
 		}
@@ -176,6 +184,35 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 	}
 	report.Warnings = append(report.Warnings, leftOut(rd.notes, changing)...)
 	return nil
+}
+
+// foreseeGuard asks the guard, as the exporter will, about removals that only matching has brought up: the account that
+// was found has another userName, say. It returns the held list of those that would be held.
+func (j *Job) foreseeGuard(ctx context.Context, people []*state.Person, results []prepared) (held map[string]uint32, err error) {
+	held = map[string]uint32{}
+	err = j.store.View(ctx, func(v *state.View) error {
+		asked := removals{}
+		for i, p := range people { // by then they will have been linked or made
+			if p.Scope == state.InScope && (results[i].linked || results[i].decision.Action == plan.Create) {
+				asked.unlinked++
+			}
+		}
+		for i, p := range people {
+			if !results[i].decision.Removal || p.Class == state.ClassRemove && !results[i].linked {
+				continue
+			}
+			asked.adding++ // those before count as done or as waiting, and so here
+			judged, err := j.Guard.judge(v, asked, j.Now())
+			if err != nil {
+				return err
+			}
+			if judged.list != 0 {
+				held[p.ID] = judged.list
+			}
+		}
+		return nil
+	})
+	return held, err
 }
 
 // exhausted reports whether no licence was free when a create was last tried.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"ringsync/connectors"
 	"ringsync/state"
@@ -20,7 +21,7 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing, rulings map[s
 	var ask []string
 	for _, id := range slices.Sorted(maps.Keys(l.marked)) {
 		if s, ok := r.seen[id]; ok && s.scope == state.InScope && (j.ScopeAll || r.graph.assigned(id)) {
-			if l.marked[id].Active {
+			if l.marked[id][0].Active {
 				r.relinked++
 			}
 			continue
@@ -41,7 +42,17 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing, rulings map[s
 		case s.Row.Removed == connectors.HardDeleted:
 			return nil // may be of another tenant altogether
 		}
-		p := &state.Person{ID: id, TargetID: l.marked[id].ID}
+		accounts := l.marked[id]
+		if len(accounts) > 1 {
+			// One person is one account. Which is the right one only a person can tell; for a leaver it makes no
+			// difference, but the others must not be overlooked.
+			names := make([]string, len(accounts))
+			for i, a := range accounts {
+				names[i] = a.ID
+			}
+			r.warnings = append(r.warnings, fmt.Sprintf("accounts %s all carry the externalId %s of somebody who is not in scope; only the first is looked after, see to the others by hand", strings.Join(names, ", "), id))
+		}
+		p := &state.Person{ID: id, TargetID: accounts[0].ID}
 		rule := ruling{scope: state.SoftDeleted, listed: true}
 		if s.Row.Removed == connectors.NotRemoved {
 			ref := rowRef(s.Row)
@@ -51,7 +62,7 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing, rulings map[s
 				rule.scope, rule.reason = seen.scope, seen.why
 			}
 		}
-		j.show(p, l.marked[id])
+		j.show(p, accounts[0])
 		found = append(found, p)
 		rulings[id] = rule
 		return nil
