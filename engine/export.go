@@ -17,7 +17,7 @@ const (
 	// within five seconds of SIGTERM.
 	grace = 4 * time.Second
 	// commitMost bounds how many results share one transaction.
-	commitMost = 256
+	commitMost = 512
 )
 
 // round is what one cycle hands to the exporter beside the outbox.
@@ -71,7 +71,7 @@ type tally struct {
 func (j *Job) newExporter(target Target) *exporter {
 	return &exporter{
 		job: j, target: target,
-		results: make(chan outcome, j.Concurrency), changed: make(chan struct{}, 1),
+		results: make(chan outcome, commitMost), changed: make(chan struct{}, 1),
 		inFlight: map[string]state.Class{}, tries: map[string]int{}, later: map[string]time.Time{},
 		accounts: map[string]string{},
 	}
