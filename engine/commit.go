@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -169,7 +170,7 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 		if p.Class != state.ClassHeld {
 			p.Class = state.ClassNone
 		}
-	case p.Class != state.ClassNone && p.Class != state.ClassHeld:
+	case p.Class != state.ClassNone && p.Class != state.ClassHeld && x.again(p, o):
 		// Sent and acknowledged, and the account still shows something else: going on would not end.
 		x.escrow(p, cycle, state.Failure{Code: "UnprocessableEntity", Text: "the target acknowledged the change and shows the account as it was before", Since: since(p, now)}, now)
 		c.Status = plan.StatusEscrowed
@@ -220,17 +221,26 @@ func (x *exporter) acknowledge(p *state.Person, o *outcome, now time.Time) {
 		a := p.Set(j.target.Names()[d.Slot])
 		a.Sent, a.Answer = d.New, connectors.Value{}
 	}
+	sent := o.decision.Slots()
 	for slot, v := range o.resource.Values {
 		if v.Kind() == connectors.Absent {
 			continue
 		}
-		name := j.target.Names()[slot]
-		if a := p.Attribute(name); a != nil {
+		attribute := j.Policy.Attributes[slot]
+		switch a := p.Attribute(attribute.Name); {
+		case a == nil && v.IsEmpty():
+		case a != nil && slices.Contains(sent, slot):
 			a.Answer = v
-		} else if !v.IsEmpty() {
-			p.Set(name).Answer = v
+		default: // not sent just now: the answer may show what somebody has changed by hand
+			p.Set(attribute.Name).Show(v, attribute)
 		}
 	}
+}
+
+// again reports whether what is still to be sent includes what has been sent just now.
+func (x *exporter) again(p *state.Person, o *outcome) bool {
+	sent := o.decision.Slots()
+	return slices.ContainsFunc(x.job.Policy.Decide(p).Slots(), func(slot int) bool { return slices.Contains(sent, slot) })
 }
 
 // judgeLate asks the guard about a removal that only showed itself when the account was read.

@@ -20,6 +20,9 @@ type ruling struct {
 	shown  bool
 	gone   bool // the account is gone, 404 by id
 	listed bool // the account is in the list
+	// mark is the userName of an account that carries the person's externalId, "" if none does or it is the wanted one:
+	// only the list can be searched by that, so it is noted while it is at hand.
+	mark string
 }
 
 // decide turns a finished read and listing into places in the outbox. It goes over all people twice: first to see
@@ -93,7 +96,8 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 		if seen {
 			r.tellSkip(p, rule)
 		}
-		if rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p) != p.Class {
+		rule.mark = l.mark(p)
+		if rule.mark != "" || rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p) != p.Class {
 			rulings[p.ID] = rule
 		}
 		return nil
@@ -256,6 +260,9 @@ func (j *Job) rule(p *state.Person, rule ruling) (class state.Class, adds bool) 
 	p.Scope, p.Reason = rule.scope, rule.reason
 	if rule.shown {
 		j.show(p, rule.row)
+	}
+	if rule.mark != "" && p.TargetID == "" {
+		p.Tried = appendNew(p.Tried, state.MatchKey(plan.AttrUserName, rule.mark))
 	}
 	p.Vanished = rule.gone || p.Vanished && !rule.listed
 	if p.Vanished && p.Scope == state.InScope {

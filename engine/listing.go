@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"ringsync/connectors"
+	"ringsync/engine/plan"
 	"ringsync/state"
 )
 
@@ -83,6 +85,17 @@ func (l *listing) fresh(p *state.Person) bool {
 // matches returns the accounts of nobody whose matching attribute has the value.
 func (l *listing) matches(attribute, value string) []connectors.Resource {
 	return l.free[state.MatchKey(attribute, value)]
+}
+
+// mark returns the userName of the one account of nobody that carries the person's externalId, if that name is not the
+// one to be looked for anyway.
+func (l *listing) mark(p *state.Person) string {
+	id := wanted(p, plan.AttrExternalID)
+	accounts := l.marked[connectors.FoldID(id)]
+	if p.TargetID != "" || id == "" || len(accounts) != 1 || strings.EqualFold(accounts[0].UserName, wanted(p, plan.AttrUserName)) {
+		return ""
+	}
+	return accounts[0].UserName
 }
 
 // proves reports whether an account that is missing from the list can be taken not to exist. It takes a list that is

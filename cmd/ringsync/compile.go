@@ -5,6 +5,7 @@ import (
 	"ringsync/connectors"
 	"ringsync/connectors/entra"
 	"ringsync/connectors/ringcentral"
+	"ringsync/engine/plan"
 	"ringsync/mapping"
 )
 
@@ -14,6 +15,10 @@ func compile(c *configs.Config, slots *connectors.Slots) (*mapping.Mapping, erro
 	m, err := mapping.Compile(c.Rules(), c.FilterGroups(), entra.Schema(), ringcentral.Schema(), slots)
 	if err != nil {
 		return nil, c.MappingProblems(err)
+	}
+	if c.Safety.Adopt == plan.AdoptNever && !m.Has(plan.AttrExternalID) {
+		// After a lost reply nothing would tell our own account from a stranger's.
+		return nil, configs.Problems{c.Problem("safety.adopt", "safety.adopt: never needs a mapping of externalId, by which accounts that ringsync made are told from others")}
 	}
 	return m, nil
 }

@@ -45,6 +45,8 @@ func (c *Policy) Claim(p *state.Person, account connectors.Resource, holder *sta
 	switch {
 	case account.ExternalID != "" && strings.EqualFold(account.ExternalID, wanted):
 		return ""
+	case p.Unsettled && account.ExternalID == "" && wanted == "":
+		return "" // most likely what our own create made; without a mark nothing can tell better
 	case c.Adopt == AdoptAlways:
 		return ""
 	case account.ExternalID != "":
