@@ -30,11 +30,6 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	x.mu.Lock()
 	room := x.tally.keep - len(x.tally.changes)
 	rd := x.round
-	for i := range group {
-		if group[i].fatal = !group[i].nothing && x.weigh(&group[i]); group[i].fatal && !x.serving {
-			x.halt() // at once: what goes out while this is being committed would fail alike
-		}
-	}
 	x.mu.Unlock()
 	err := x.job.store.Update(ctx, func(tx *state.Tx) error {
 		summary, changes = plan.Summary{}, nil
@@ -70,9 +65,6 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 			x.tally.adopted++
 		}
 		x.job.progress.exported.Add(1)
-		if group[i].fatal && !x.serving && x.stopped == nil {
-			x.stopped = group[i].err
-		}
 	}
 	return nil
 }
@@ -186,7 +178,7 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 // directory, the link moves.
 func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome) error {
 	if holder := tx.PersonByTarget(o.person.TargetID); holder != "" && holder != p.ID {
-		why, err := x.job.taken(tx.View, o.person, connectors.Resource{ID: o.person.TargetID, UserName: wanted(o.person, plan.AttrUserName)})
+		why, err := x.job.stillFree(tx.View, o.person)
 		if err != nil {
 			return err
 		}

@@ -181,7 +181,7 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*rea
 		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", rd.listing.summary.Total, rd.listing.summary.Read))
 	}
 	j.phase(PhaseDecide)
-	return r, j.decide(ctx, r, rd.listing, rd.cycle.Kind == string(Initial))
+	return r, j.decide(ctx, r, rd.listing)
 }
 
 // DefaultAccess returns what the rule for the Default Access role came to in the first cycle: include or exclude, ""

@@ -27,7 +27,10 @@ type ruling struct {
 
 // decide turns a finished read and listing into places in the outbox. It goes over all people twice: first to see
 // what each needs, since the guard judges all removals of a cycle together, then to write it down.
-func (j *Job) decide(ctx context.Context, r *reading, l *listing, initial bool) error {
+func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
+	if err := j.reclaim(ctx, r, l); err != nil {
+		return err
+	}
 	rulings, absent, unlisted, err := j.survey(ctx, r, l)
 	if err != nil {
 		return err
@@ -36,11 +39,6 @@ func (j *Job) decide(ctx context.Context, r *reading, l *listing, initial bool) 
 	r.warnings = append(r.warnings, warnings...)
 	if err != nil {
 		return err
-	}
-	if initial {
-		if err := j.reclaim(ctx, r, l, rulings); err != nil {
-			return err
-		}
 	}
 	var counts state.Counts
 	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {

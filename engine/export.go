@@ -195,7 +195,11 @@ func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup
 			continue
 		}
 		workers.Go(func() {
-			x.results <- x.send(flight, id)
+			o := x.send(flight, id)
+			if x.weigh(&o); o.fatal && !x.serving {
+				x.stop(o.err) // at once: what goes out while this is being committed would fail alike
+			}
+			x.results <- o
 			<-places
 		})
 	}

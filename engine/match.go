@@ -23,17 +23,7 @@ func (c *conflict) Error() string { return c.text }
 // match looks for the account of somebody who has no link: each matching attribute in order, the first with any hit
 // decides (facts: Entra's matchingPriority). An account found in the list is as good as one found by a filter; only
 // "there is none" is not, see listing.proves.
-//
-// A create whose outcome is unknown may have used values that are wanted no longer: those are looked for first, and of
-// what is found only the account counts that the create would have made.
 func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *state.Person) (connectors.Resource, bool, error) {
-	for _, key := range p.Tried {
-		attribute, value, _ := strings.Cut(key, "\x00")
-		hits, err := target.Find(ctx, attribute, value)
-		if hits = made(p, hits); err != nil || len(hits) > 0 {
-			return j.one(attribute, value, hits, err)
-		}
-	}
 	if l != nil {
 		// The mark that a create of ours leaves is better than any mail, which may have changed since.
 		mark := wanted(p, plan.AttrExternalID)
@@ -53,6 +43,28 @@ func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *sta
 		}
 		if err != nil || len(hits) > 0 {
 			return j.one(name, a.Want.Text(), hits, err)
+		}
+	}
+	return connectors.Resource{}, false, nil
+}
+
+// matchMade looks for the account that a create whose outcome is unknown may have made, by every matching value that it
+// may have used, those that are wanted no longer included. Of what is found only an account with the person's mark
+// counts.
+func (j *Job) matchMade(ctx context.Context, target TargetReader, p *state.Person) (connectors.Resource, bool, error) {
+	keys := slices.Clone(p.Tried)
+	if p.Unsettled {
+		for _, name := range MatchingNames(j.Mapping) {
+			if value := wanted(p, name); value != "" {
+				keys = appendNew(keys, state.MatchKey(name, value))
+			}
+		}
+	}
+	for _, key := range keys {
+		attribute, value, _ := strings.Cut(key, "\x00")
+		hits, err := target.Find(ctx, attribute, value)
+		if hits = made(p, hits); err != nil || len(hits) > 0 {
+			return j.one(attribute, value, hits, err)
 		}
 	}
 	return connectors.Resource{}, false, nil
@@ -123,7 +135,8 @@ func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attri
 func holds(p *state.Person, attribute, value string) bool {
 	a, key := p.Attribute(attribute), state.MatchKey(attribute, value)
 	same := func(v connectors.Value) bool { return state.MatchKey(attribute, v.Text()) == key }
-	return a != nil && (same(a.Want) || same(a.Sent) || same(a.Answer)) || p.Unsettled
+	wants := p.Scope <= state.InScope // what a leaver was to get last is no claim
+	return a != nil && (wants && same(a.Want) || same(a.Sent) || same(a.Answer)) || p.Unsettled
 }
 
 // vacates reports whether somebody is about to change to another value, so that theirs will be free: they are in the
@@ -178,6 +191,12 @@ func (j *Job) taken(v *state.View, p *state.Person, account connectors.Resource)
 		}
 	}
 	return j.Policy.Claim(p, account, holder), nil
+}
+
+// stillFree is taken for an account that p has been matched to: whose it is was judged then, so only who holds it by now
+// is left to be asked.
+func (j *Job) stillFree(v *state.View, p *state.Person) (string, error) {
+	return j.taken(v, p, connectors.Resource{ID: p.TargetID, UserName: wanted(p, plan.AttrUserName), ExternalID: wanted(p, plan.AttrExternalID)})
 }
 
 // lacks reports whether the resource leaves out an attribute that is wanted.

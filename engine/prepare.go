@@ -59,6 +59,16 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 
 // link finds the person's account, or finds that a create would collide.
 func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *state.Person) error {
+	if p.Unsettled || len(p.Tried) > 0 {
+		// What a create of ours may have made comes before any conflict: it may be what the conflict is about.
+		hit, found, err := j.matchMade(ctx, target, p)
+		if err != nil {
+			return err
+		}
+		if found {
+			return j.adopt(ctx, target, p, hit)
+		}
+	}
 	if p.Scope == state.InScope {
 		err := j.store.View(ctx, func(v *state.View) error {
 			rival, attribute, value, err := j.rivals(v, p)

@@ -186,6 +186,7 @@ func (g *graph) known(e connectors.Edge) bool {
 func (g *graph) fresh(gone []connectors.Edge) iter.Seq[connectors.Edge] {
 	return func(yield func(connectors.Edge) bool) {
 		for _, e := range gone {
+			e.Present = false
 			if !yield(e) {
 				return
 			}

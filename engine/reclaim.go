@@ -7,45 +7,36 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"ringsync/connectors"
 	"ringsync/state"
 )
 
-// reclaim links, in an initial cycle, the accounts of people who are not in scope: after the state was lost, those are
-// the leavers, and without a link nobody would ever disable them (safety rule S11). An account is taken when its
-// externalId is the object id of somebody in this tenant, which only the tenant can tell: an id that it does not know,
-// or may not tell about, is left alone. What follows passes the guard.
+// reclaim links accounts of people whom the state does not know: after it was lost, those are the leavers, and without a
+// link nobody would ever disable them (safety rule S11). An account is taken when its externalId is the object id of
+// somebody in this tenant, which only the tenant can tell: an id that it does not know, or may not tell about, is left
+// alone. Only the link is stored; what follows from it is for the ordinary rules to decide, and passes the guard.
 //
 // People in scope need no such thing: matching finds their accounts.
-func (j *Job) reclaim(ctx context.Context, r *reading, l *listing, rulings map[string]ruling) error {
-	var ask []string
-	for _, id := range slices.Sorted(maps.Keys(l.marked)) {
-		if s, ok := r.seen[id]; ok && s.scope == state.InScope && (j.ScopeAll || r.graph.assigned(id)) {
-			if l.marked[id][0].Active {
-				r.relinked++
-			}
-			continue
-		}
-		ask = append(ask, id)
-	}
-	if len(ask) == 0 {
-		return nil
+func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
+	ask, err := j.unknownMarks(ctx, r, l)
+	if err != nil || len(ask) == 0 {
+		return err
 	}
 	var found []*state.Person
 	doubts := 0
-	err := j.source.Standing(ctx, ask, func(s connectors.Standing) error {
+	err = j.source.Standing(ctx, ask, func(s connectors.Standing) error {
 		id := connectors.FoldID(s.ID)
+		accounts := l.marked[id]
 		switch {
 		case s.Doubt != nil:
 			doubts++
 			return nil
 		case s.Row.Removed == connectors.HardDeleted:
 			return nil // may be of another tenant altogether
-		}
-		accounts := l.marked[id]
-		if len(accounts) > 1 {
-			// One person is one account. Which is the right one only a person can tell; for a leaver it makes no
-			// difference, but the others must not be overlooked.
+		case len(accounts) > 1:
+			// One person is one account. For a leaver it makes no difference which, but the others must not be overlooked.
 			names := make([]string, len(accounts))
 			for i, a := range accounts {
 				names[i] = a.ID
@@ -53,18 +44,12 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing, rulings map[s
 			r.warnings = append(r.warnings, fmt.Sprintf("accounts %s all carry the externalId %s of somebody who is not in scope; only the first is looked after, see to the others by hand", strings.Join(names, ", "), id))
 		}
 		p := &state.Person{ID: id, TargetID: accounts[0].ID}
-		rule := ruling{scope: state.SoftDeleted, listed: true}
 		if s.Row.Removed == connectors.NotRemoved {
 			ref := rowRef(s.Row)
 			p.UserPrincipalName, p.DisplayName = ref.UserPrincipalName, ref.DisplayName
-			rule.scope = state.Unassigned
-			if seen, ok := r.seen[id]; ok && (j.ScopeAll || r.graph.assigned(id)) {
-				rule.scope, rule.reason = seen.scope, seen.why
-			}
 		}
 		j.show(p, accounts[0])
 		found = append(found, p)
-		rulings[id] = rule
 		return nil
 	})
 	if err != nil {
@@ -86,6 +71,33 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing, rulings map[s
 			return err
 		}
 	}
+	for _, p := range found {
+		l.linked[p.TargetID] = true
+	}
 	l.strangers -= len(found)
 	return nil
+}
+
+// unknownMarks returns the object ids that accounts of nobody carry and that the state has no record of, or none that
+// leads to an account (after the links were reset).
+func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []string, err error) {
+	marks := slices.Sorted(maps.Keys(l.marked))
+	err = j.store.View(ctx, func(v *state.View) error {
+		for _, id := range marks {
+			if uuid.Validate(id) != nil {
+				continue // another tool's mark, not an object id
+			}
+			p, err := v.Person(id)
+			switch {
+			case err != nil:
+				return err
+			case p == nil, p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled && r.seen[id].scope != state.InScope:
+				ids = append(ids, id)
+			case p.TargetID == "" && l.marked[id][0].Active:
+				r.relinked++
+			}
+		}
+		return nil
+	})
+	return ids, err
 }

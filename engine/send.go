@@ -94,7 +94,7 @@ func (x *exporter) claim(ctx context.Context, o *outcome) bool {
 		return true
 	}
 	o.err = x.job.store.View(ctx, func(v *state.View) error {
-		why, err := x.job.taken(v, o.person, connectors.Resource{ID: account, UserName: wanted(o.person, plan.AttrUserName)})
+		why, err := x.job.stillFree(v, o.person)
 		if err == nil && why != "" {
 			o.conflict = &conflict{"EntryConflict", why}
 			o.linked, o.person.TargetID = false, ""
@@ -137,21 +137,24 @@ const (
 	silencesMost = 50
 )
 
-// weigh says whether an error concerns everybody, so that going on would only repeat it.
-func (x *exporter) weigh(o *outcome) bool {
+// weigh decides whether an error concerns everybody, so that going on would only repeat it.
+func (x *exporter) weigh(o *outcome) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	fault := connectors.FaultOf(o.err)
 	switch {
+	case o.nothing:
 	case o.err == nil:
 		if o.wrote {
 			x.refusals, x.silences = 0, 0
 		}
-		return false
 	case fault == connectors.FaultPermission && (o.posted || o.person.TargetID != ""):
 		x.refusals++
-		return x.refusals >= refusalsMost
+		o.fatal = x.refusals >= refusalsMost
 	case fault == connectors.FaultTransient || fault == connectors.FaultUnavailable || fault == connectors.FaultUnsettled:
 		x.silences++
-		return !x.serving && x.silences >= max(silencesMost, 4*x.job.Concurrency)
+		o.fatal = !x.serving && x.silences >= max(silencesMost, 4*x.job.Concurrency)
+	default:
+		o.fatal = quarantines(o.err)
 	}
-	return quarantines(o.err)
 }

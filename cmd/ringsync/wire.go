@@ -188,6 +188,8 @@ func verdict(c cycle, dry bool) error {
 	switch {
 	case c.failed != nil && connectors.FaultOf(c.failed) == connectors.FaultCredentials:
 		return &exitError{exitHeld, c.failed}
+	case errors.Is(c.failed, context.Canceled):
+		return fmt.Errorf("interrupted; what was done is remembered, and the same command goes on from there: %w", context.Canceled)
 	case c.failed != nil:
 		return c.failed
 	case c.quarantined || c.report.Summary.Held > 0:

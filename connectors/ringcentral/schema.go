@@ -2,6 +2,7 @@ package ringcentral
 
 import (
 	"strings"
+	"sync"
 
 	iso3166 "github.com/biter777/countries"
 
@@ -72,9 +73,12 @@ func sameCountry(a, b string) bool {
 
 // Schema returns RingCentral's SCIM user (schema ScimUser of its public API description). displayName, manager,
 // roles and the rest of the core schema are not in it: RingCentral has no place for them.
-func Schema() *connectors.Schema {
+func Schema() *connectors.Schema { return schema() }
+
+// schema is made once: folding the names parses each of them as a SCIM path.
+var schema = sync.OnceValue(func() *connectors.Schema {
 	return connectors.NewSchema("RingCentral user", attributes, scim.Fold, nil)
-}
+})
 
 // filterNames are the names by which RingCentral searches; it knows no others, and only eq.
 var filterNames = map[string]string{attrUserName: "userName", attrWorkMail: "email"}
