@@ -1,0 +1,349 @@
+package engine_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
+	"ringsync/engine/plan"
+	"ringsync/state"
+)
+
+// activity is how many accounts of ours were active from a time on.
+type activity struct {
+	at     time.Time
+	active int
+}
+
+// observe looks at a write the moment it has had its effect.
+func (h *history) observe(w *write) {
+	id := h.owner(w)
+	if before, keep := h.kept[w.id]; keep && w.method != http.MethodPost {
+		h.broken("S7", "account %s (%s), which is not ours or is protected, is sent a %s", w.id, before.UserName, w.method)
+	}
+	if !w.effective() {
+		return
+	}
+	h.written[w.id] = true
+	now := h.during(id)
+	switch {
+	case id == "":
+		h.broken("S2", "account %s, which is nobody's, is written", w.id)
+	case w.disables() && !now.removable:
+		h.broken("S2", "account %s of %s is disabled, who was to be active during the whole cycle", w.id, h.name(id))
+	case w.deletes() && !now.deletable:
+		h.broken("S2", "account %s of %s is deleted, who was not to be at any moment of the cycle", w.id, h.name(id))
+	case w.creates() && !now.creatable:
+		h.broken("S2", "%s gets an account, whom no moment of the cycle asked one for", h.name(id))
+	case w.renames() && !slices.ContainsFunc(now.mails, func(m string) bool { return strings.EqualFold(m, w.after.UserName) }):
+		h.broken("S2", "account %s of %s is renamed to %s, which was nobody's mail in the cycle", w.id, h.name(id), w.after.UserName)
+	}
+	h.count()
+}
+
+// owner returns whose account was written: by the externalId, or of one that was adopted and has none yet, by the mail.
+func (h *history) owner(w *write) string {
+	for _, u := range []ringcentraltest.User{w.after, w.before} {
+		if slices.Contains(h.people, u.ExternalID) {
+			return u.ExternalID
+		}
+	}
+	for _, id := range h.people {
+		if slices.ContainsFunc(h.during(id).mails, func(m string) bool { return strings.EqualFold(m, w.before.UserName) }) {
+			return id
+		}
+	}
+	return ""
+}
+
+func (h *history) count() {
+	n := 0
+	for _, a := range h.account.Users() {
+		if a.Active && slices.Contains(h.people, a.ExternalID) {
+			n++
+		}
+	}
+	h.active = append(h.active, activity{time.Now(), n})
+}
+
+func (h *history) noteWrite(w *write, fault string) {
+	words := w.method
+	switch {
+	case w.creates():
+		words += " creates"
+	case w.disables():
+		words += " disables"
+	case w.deletes():
+		words += " deletes"
+	case w.effective():
+		words += " changes"
+	default:
+		words += " (no effect)"
+	}
+	id := h.owner(w)
+	h.note("ringcentral: %s account %s of %s (%s, active %v): %d %s", words, w.id, h.name(id), w.after.UserName, w.after.Active, w.status, fault)
+}
+
+// checkCycle checks what a cycle has done.
+func (h *history) checkCycle(c cycle, report *plan.Report, err error, writes []*write) {
+	h.checkTwins()
+	h.checkRemovals()
+	h.checkKept()
+	if h.plan.concurrency == 1 && h.account.EarlyRequests() > 0 {
+		h.broken("S6", "%d requests came inside a penalty", h.account.EarlyRequests())
+	}
+	if h.process.dead.Load() {
+		return
+	}
+	h.checkLog(writes)
+	// Nobody can foretell what the target refuses. An account that goes over from somebody who has left to their
+	// successor is disabled first, or not, depending on who comes first.
+	refused := slices.ContainsFunc(writes, func(w *write) bool { return w.status/100 != 2 || w.passes(h) })
+	if c.forecast == nil || err != nil || refused || c.kind != engine.Full || c.graph+c.target > 0 || c.how != survives || len(c.events) > 0 || h.plan.directory.Lag > 0 {
+		return
+	}
+	if c.forecast.Summary != report.Summary {
+		h.broken("S10", "the dry run said %+v, the cycle did %+v\nsaid %v\ndid %v", c.forecast.Summary, report.Summary, told(c.forecast, h), told(report, h))
+	}
+}
+
+func told(r *plan.Report, h *history) []string {
+	var out []string
+	for _, c := range r.Changes {
+		out = append(out, fmt.Sprintf("%s %s %s %s", c.Action, h.name(c.Source.ID), c.Status, c.Error))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// checkTwins: nobody has two accounts (S1).
+func (h *history) checkTwins() {
+	count := map[string][]string{}
+	for _, a := range h.account.Users() {
+		if slices.Contains(h.people, a.ExternalID) {
+			count[a.ExternalID] = append(count[a.ExternalID], a.ID)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(count)) {
+		if len(count[id]) > 1 {
+			h.broken("S1", "%s has the accounts %v", h.name(id), count[id])
+		}
+	}
+}
+
+// checkRemovals: what was acknowledged and written down of removals in any 24 hours is within the limit (S3).
+func (h *history) checkRemovals() {
+	const window = 24 * time.Hour
+	var removals []*write
+	for _, w := range h.net.journal {
+		if (w.disables() || w.deletes() || w.renames()) && w.acknowledged() && h.committed(w) {
+			removals = append(removals, w)
+		}
+	}
+	for i, last := range removals {
+		if last.round != h.round {
+			continue
+		}
+		distinct := map[string]bool{}
+		for _, w := range removals[:i+1] {
+			if last.at.Sub(w.at) < window {
+				distinct[w.id] = true
+			}
+		}
+		most := 0
+		for k, a := range h.active {
+			until := last.at
+			if k+1 < len(h.active) {
+				until = h.active[k+1].at
+			}
+			if !a.at.After(last.at) && until.After(last.at.Add(-window)) {
+				most = max(most, a.active)
+			}
+		}
+		limit := 0 // how many were active when the guard judged is not known exactly, and more may mean less
+		for n := most; n <= most+len(distinct); n++ {
+			limit = max(limit, h.plan.guard.Limit(n))
+		}
+		if len(distinct) > limit {
+			h.broken("S3", "%d people are removed within a day: the limit is %d of %d", len(distinct), limit, most)
+			return
+		}
+	}
+}
+
+// committed reports whether a commit followed the answer to a write, as it does unless the process dies in between.
+func (h *history) committed(w *write) bool {
+	return w.round != h.round || !h.process.dead.Load() || !w.delivered.After(h.process.disk.begun)
+}
+
+// checkKept: accounts that are not ours are as they were (S7).
+func (h *history) checkKept() {
+	for _, id := range slices.Sorted(maps.Keys(h.kept)) {
+		if now, _ := h.account.User(id); !reflect.DeepEqual(now, h.kept[id]) {
+			h.broken("S7", "account %s, which is not ours or is protected, was %+v and is %+v", id, h.kept[id], now)
+		}
+	}
+}
+
+// checkLog: each write that was acknowledged has its entry (S4).
+func (h *history) checkLog(writes []*write) {
+	entries := map[string]int{}
+	h.must(h.process.store.View(h.process.after(), func(v *state.View) error {
+		for e, err := range v.Log(h.logged + 1) {
+			if err != nil {
+				return err
+			}
+			h.logged = e.Sequence
+			if e.Status == "success" || e.Status == "warning" {
+				entries[e.Target.ID]++
+			}
+		}
+		return nil
+	}))
+	for _, w := range writes {
+		if !w.acknowledged() {
+			continue
+		}
+		if entries[w.id]--; entries[w.id] < 0 {
+			h.broken("S4", "the log has nothing of a %s of account %s that was acknowledged", w.method, w.id)
+		}
+	}
+}
+
+// diff makes a dry run and checks that it writes nothing (S10).
+func (h *history) diff() *plan.Report {
+	p := h.process
+	before, err := os.ReadFile(h.path)
+	h.must(err)
+	writes := len(h.net.journal)
+	h.net.begin(0, 0)
+	_, job, err := p.open(state.NewOverlay(p.disk), h.identity())
+	h.must(err)
+	report, err := job.Diff(p.ctx, h.target)
+	if err != nil {
+		h.broken("S5", "a dry run fails without a fault: %v", err)
+		return nil
+	}
+	after, err := os.ReadFile(h.path)
+	h.must(err)
+	if !bytes.Equal(before, after) || len(h.net.journal) != writes {
+		h.broken("S10", "a dry run writes: file changed %v, %d requests", !bytes.Equal(before, after), len(h.net.journal)-writes)
+	}
+	h.note("dry run: %+v", report.Summary)
+	other := h.identity()
+	other.Target += "/other"
+	if _, _, err := p.open(state.NewOverlay(p.disk), other); err == nil {
+		h.broken("S11", "the state file is taken for another target's")
+	}
+	return report
+}
+
+// checkEqual: the accounts are what the directory asks for (S5), and the state knows them as they are (S4).
+func (h *history) checkEqual() {
+	known := map[string]*state.Person{}
+	h.must(h.process.store.View(h.process.after(), func(v *state.View) error {
+		for p, err := range v.People("") {
+			if err != nil {
+				return err
+			}
+			known[p.ID] = p
+		}
+		return nil
+	}))
+	all := h.standings()
+	for _, id := range h.people {
+		h.checkPerson(id, all, known[id])
+		if p := known[id]; p != nil && p.TargetID != "" {
+			h.checkKnown(p)
+		}
+	}
+	for id := range known {
+		if _, ok := all[id]; !ok {
+			h.broken("S5", "the state knows %s, who never was", id)
+		}
+	}
+}
+
+func (h *history) checkPerson(id string, all map[string]standing, p *state.Person) {
+	u, _ := h.user(id)
+	s, accounts := all[id], h.accountsOf(id)
+	var a ringcentraltest.User
+	if len(accounts) > 0 {
+		a = accounts[0]
+		if _, keep := h.kept[a.ID]; keep {
+			return
+		}
+	}
+	switch {
+	case h.protects(id, p):
+	case p == nil && s.cause == state.HardDeleted && !h.written[a.ID]:
+		// Nobody can tell whose account it is any more.
+	case s.in && !fit(u) && !h.written[a.ID]:
+		// Whoever is in scope and lacks a required attribute is not linked to an account that was there before.
+	case !s.in:
+		deletes := s.removable && h.plan.deprovision[s.cause] == plan.DeprovisionDelete
+		if s.removable && a.Active || deletes && len(accounts) > 0 {
+			h.broken("S5", "%s (%s) has account %s still, active %v", h.name(id), s.cause, a.ID, a.Active)
+		}
+	case len(accounts) == 0:
+		if why := h.blocked(id, all, map[string]bool{}); s.creatable && fit(u) && why == "" {
+			h.broken("S5", "%s has no account; the state: %s", h.name(id), describe(p))
+		}
+	default:
+		why := h.blocked(id, all, map[string]bool{})
+		if !a.Active && why != "several accounts have the mail" {
+			h.broken("S5", "%s has account %s, which is not active; the state: %s", h.name(id), a.ID, describe(p))
+		}
+		if why == "several accounts have the mail" {
+			return
+		}
+		if wrong := differences(u, a, why == ""); len(wrong) > 0 {
+			h.broken("S5", "account %s of %s differs: %v (mail: %q); the state: %s", a.ID, h.name(id), wrong, why, describe(p))
+		}
+	}
+}
+
+// protects reports whether safety.protect names the person.
+func (h *history) protects(id string, p *state.Person) bool {
+	u, _ := h.user(id)
+	names := []any{id, u["mail"], u["userPrincipalName"]}
+	if p != nil {
+		names = append(names, p.TargetID, p.UserPrincipalName)
+		if a := p.Attribute("userName"); a != nil {
+			names = append(names, a.Want.Text(), a.Known().Text())
+		}
+	}
+	return slices.ContainsFunc(names, func(n any) bool { return h.plan.protect[strings.ToLower(fmt.Sprint(n))] })
+}
+
+func describe(p *state.Person) string {
+	if p == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("%v, class %v, account %q, attempts %d, unsettled %v, %s", p.Scope, p.Class, p.TargetID, p.Attempts, p.Unsettled, p.Failure.Text)
+}
+
+// checkKnown: what the state takes the account to be is what it is, as far as lists show it.
+func (h *history) checkKnown(p *state.Person) {
+	a, there := h.account.User(p.TargetID)
+	if !there {
+		h.broken("S4", "the state links %s to account %s, which does not exist", h.name(p.ID), p.TargetID)
+		return
+	}
+	for name, is := range map[string]string{
+		"userName": a.UserName, "name.givenName": a.GivenName, "name.familyName": a.FamilyName, "title": a.Title,
+		"active": fmt.Sprint(a.Active), "externalId": a.ExternalID,
+	} {
+		if attribute := p.Attribute(name); attribute != nil && !strings.EqualFold(attribute.Known().Text(), is) {
+			h.broken("S4", "the state takes %s of account %s of %s for %q; it is %q", name, a.ID, h.name(p.ID), attribute.Known().Text(), is)
+		}
+	}
+}
