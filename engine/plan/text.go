@@ -142,7 +142,7 @@ func (t Text) Summary(r *Report) string {
 		text string
 	}{
 		{s.Unchanged, "unchanged"}, {s.Skipped, "skipped"}, {s.Held, "held for approval"},
-		{s.Escrowed, "in escrow or conflict"}, {s.Waiting, "waiting for a licence"}, {r.Strangers, "accounts of nobody here"},
+		{s.Escrowed, "in escrow or conflict"}, {s.Waiting, "waiting for a licence"}, {r.Strangers, map[bool]string{true: "account", false: "accounts"}[r.Strangers == 1] + " of nobody here"},
 	} {
 		if x.n > 0 {
 			rest = append(rest, fmt.Sprintf("%d %s", x.n, x.text))
