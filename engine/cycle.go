@@ -35,8 +35,10 @@ func (j *Job) Sync(ctx context.Context, target Target, keep int) (*plan.Report, 
 // report has at most keep of them; it has all that are not done.
 func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*plan.Report, error) {
 	defer j.phase(PhaseIdle)
+	j.reading.Lock()
 	cycle, why, err := j.begin(ctx, kind)
 	if err != nil {
+		j.reading.Unlock()
 		return nil, err
 	}
 	rd := round{cycle: cycle}
@@ -44,6 +46,7 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 	// What was done is reported and recorded also when the run is told to stop.
 	after := context.WithoutCancel(ctx)
 	err = j.read(ctx, target, &rd, report)
+	j.reading.Unlock()
 	if err == nil {
 		j.phase(PhaseExport)
 		x := j.newExporter(target)

@@ -3,6 +3,7 @@ package engine
 import (
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,10 @@ type Job struct {
 	target   *connectors.Slots // target slots
 	roles    int               // source slot of appRoleAssignments, -1 if not mapped
 	progress progress
-	service  atomic.Pointer[service] // nil unless Serve is at work
+	// reading is held while a cycle reads and decides: what Restart forgets meanwhile, the end of the cycle would put
+	// back.
+	reading sync.Mutex
+	service atomic.Pointer[service] // nil unless Serve is at work
 }
 
 // New returns a job over the store, which must have been bound to the job's source and target.

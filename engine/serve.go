@@ -132,6 +132,8 @@ func (j *Job) tell(report *plan.Report, err error) {
 // turn is one cycle of a serving job, up to where the exporter takes over what was decided.
 func (j *Job) turn(ctx context.Context, v *service, kind Kind) (*plan.Report, round, error) {
 	defer j.phase(PhaseIdle)
+	j.reading.Lock()
+	defer j.reading.Unlock()
 	cycle, why, err := j.begin(ctx, kind)
 	if err != nil {
 		return nil, round{}, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ringsync/connectors"
@@ -194,8 +195,9 @@ func TestSkipped(t *testing.T) {
 	}
 	t.Run("refused by the target", func(t *testing.T) {
 		w := newWorld(t, nil)
+		var posts atomic.Int64
 		w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
-			if r.Method == "POST" && w.account.Requests()["POST /Users"] == 3 {
+			if r.Method == "POST" && posts.Add(1) == 3 {
 				return ringcentraltest.SCIMFault(400, "invalidValue", "Parameter [extension.contact.businessAddress.state] value is invalid.")
 			}
 			return nil
