@@ -72,21 +72,30 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 // cannot be written to.
 func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, error) {
 	defer j.phase(PhaseIdle)
-	cycle, _, err := j.begin(ctx, Full)
+	rd, report, err := j.rehearse(ctx, target)
 	if err != nil {
-		return nil, err
-	}
-	rd := round{cycle: cycle}
-	report := j.report(cycle, "")
-	if err := j.read(ctx, target, &rd, report); err != nil {
 		return report, err
 	}
-	j.phase(PhaseExport)
 	if err := j.preview(ctx, target, rd, report); err != nil {
 		return report, err
 	}
 	report.Sort()
 	return report, nil
+}
+
+// rehearse brings a dry run to where a full cycle would begin to export. The report is nil if it could not even begin.
+func (j *Job) rehearse(ctx context.Context, target TargetReader) (round, *plan.Report, error) {
+	cycle, _, err := j.begin(ctx, Full)
+	if err != nil {
+		return round{}, nil, err
+	}
+	rd := round{cycle: cycle}
+	report := j.report(cycle, "")
+	if err := j.read(ctx, target, &rd, report); err != nil {
+		return rd, report, err
+	}
+	j.phase(PhaseExport)
+	return rd, report, nil
 }
 
 func (j *Job) phase(p Phase) { j.progress.phase.Store(int32(p)) }

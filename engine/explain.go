@@ -16,16 +16,10 @@ import (
 // over a state that keeps its changes to itself. Somebody nobody knows gets an explanation too.
 func (j *Job) Explain(ctx context.Context, target TargetReader, who string) (*plan.Explanation, error) {
 	defer j.phase(PhaseIdle)
-	cycle, _, err := j.begin(ctx, Full)
+	rd, report, err := j.rehearse(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	rd := round{cycle: cycle}
-	report := j.report(cycle, "")
-	if err := j.read(ctx, target, &rd, report); err != nil {
-		return nil, err
-	}
-	j.phase(PhaseExport)
 	e := &explainer{job: j, read: rd.read, out: &plan.Explanation{Warnings: report.Warnings}}
 	if err := e.importing(ctx, who); err != nil || !e.out.Known {
 		return e.out, err
