@@ -145,7 +145,7 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 		}
 	}
 	if o.conflict != nil {
-		x.escrow(p, cycle, state.Failure{Code: o.conflict.code, Text: o.conflict.text, Since: since(p, now)}, now)
+		x.escrow(p, cycle, state.Failure{Code: o.conflict.code, Text: o.conflict.text, Status: o.conflict.status, Since: since(p, now)}, now)
 		if !o.wrote {
 			c.Status = plan.StatusConflict
 		}
@@ -183,7 +183,7 @@ func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome) error {
 			return err
 		}
 		if why != "" {
-			o.linked, o.conflict = false, &conflict{"EntryConflict", why}
+			o.linked, o.conflict = false, &conflict{code: "EntryConflict", text: why}
 			return nil
 		}
 		if err := tx.DeletePerson(holder); err != nil {
@@ -282,9 +282,12 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 		// Somebody has the mail. It may be this person's own account, made since the list was read: look again.
 		p.Due = now
 		x.retryAt(o.id, p.Due)
-	case fault == connectors.FaultConflict && !creating && x.tried(o.id) < placeTries:
+	case fault == connectors.FaultConflict && !creating && p.Attempts == 0 && x.tried(o.id) < placeTries:
 		// Whoever is about to give the value up may not have done so yet.
 		p.Due = now.Add(x.job.RetryBase)
+		x.retryAt(o.id, p.Due)
+	case fault == connectors.FaultConflict && !creating && x.giveWay(o, &conflict{code: code, text: o.err.Error(), status: status}):
+		p.Due = now
 		x.retryAt(o.id, p.Due)
 	case fault == connectors.FaultTransient || fault == connectors.FaultUnsettled || fault == connectors.FaultUnavailable:
 		if n := x.tried(o.id); n < placeTries {
@@ -367,11 +370,26 @@ func (x *exporter) escrow(p *state.Person, cycle state.Cycle, f state.Failure, n
 	x.settled(p.ID)
 }
 
+// giveWay reports whether there is something left to send once the refused matching values are taken out, and has it
+// sent so the next time.
+func (x *exporter) giveWay(o *outcome, refusal *conflict) bool {
+	rest := o.prepared
+	x.job.giveWay(&rest, refusal)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if rest.conflict == nil || rest.decision.Action == plan.None || x.refused[o.id] != nil {
+		return false
+	}
+	x.refused[o.id] = refusal
+	return true
+}
+
 // settled forgets the tries in place.
 func (x *exporter) settled(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.tries, id)
+	delete(x.refused, id)
 }
 
 func since(p *state.Person, now time.Time) time.Time {

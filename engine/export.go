@@ -45,6 +45,7 @@ type exporter struct {
 	tries    map[string]int       // tries in place, by person
 	later    map[string]time.Time // when the next try in place is due
 	idlers   []chan struct{}      // closed once nothing is due and nothing in flight
+	refused  map[string]*conflict // by person: the target's refusal of a matching value, after which the rest is sent
 	// exhausted: the target said that no licence is free; no further create is tried in this run. cautious: it said so
 	// in an earlier run, so one create goes alone to see whether that still holds.
 	exhausted, cautious bool
@@ -73,7 +74,7 @@ func (j *Job) newExporter(target Target) *exporter {
 		job: j, target: target,
 		results: make(chan outcome, commitMost), changed: make(chan struct{}, 1),
 		inFlight: map[string]state.Class{}, tries: map[string]int{}, later: map[string]time.Time{},
-		accounts: map[string]string{},
+		accounts: map[string]string{}, refused: map[string]*conflict{},
 	}
 }
 

@@ -12,17 +12,18 @@ import (
 )
 
 // conflict is a difference that only a person can settle: two people with one mail, two accounts for one person, an
-// account that is not ours. Code is Entra's name for it.
+// account that is not ours. Code is Entra's name for it; status is the target's, 0 if it was not asked.
 type conflict struct {
-	code string
-	text string
+	code   string
+	text   string
+	status int
 }
 
 func (c *conflict) Error() string { return c.text }
 
 // match looks for the account of somebody who has no link: each matching attribute in order, the first with any hit
-// decides (facts: Entra's matchingPriority). An account found in the list is as good as one found by a filter; only
-// "there is none" is not, see listing.proves.
+// decides (facts: Entra's matchingPriority). An account found in a whole list is as good as one found by a filter; that
+// there is none takes more, see listing.proves.
 func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *state.Person) (connectors.Resource, bool, error) {
 	if l != nil {
 		// The mark that a create of ours leaves is better than any mail, which may have changed since.
@@ -74,9 +75,10 @@ func (j *Job) find(ctx context.Context, target TargetReader, l *listing, p *stat
 	if l != nil && p.Attempts == 0 && !p.Unsettled {
 		hits := l.matches(attribute, value)
 		switch {
-		case len(hits) > 0, l.proves() && l.first:
+		case !l.proves(): // what was left out may be a second hit
+		case len(hits) > 0, l.first:
 			return hits, nil
-		case !j.Policy.Create && l.proves():
+		case !j.Policy.Create:
 			return nil, nil // nobody is made, so nothing can go wrong by a list that is short
 		}
 	}
@@ -99,14 +101,15 @@ func (j *Job) one(attribute, value string, hits []connectors.Resource, err error
 		for i, h := range hits {
 			names[i] = fmt.Sprintf("%s (%s)", h.ID, h.UserName)
 		}
-		return connectors.Resource{}, false, &conflict{"DuplicateTargetEntries", fmt.Sprintf(
+		return connectors.Resource{}, false, &conflict{code: "DuplicateTargetEntries", text: fmt.Sprintf(
 			"%d accounts have %s %q: %s. Delete or rename all but one of them in RingCentral", len(hits), attribute, value, strings.Join(names, ", "))}
 	}
 	return hits[0], true, nil
 }
 
 // rivals returns the first person other than p who holds a matching value that p wants, with that value; nil if
-// nobody does.
+// nobody does. An account that a lost create of somebody else may have made with that value is in the way of a create
+// only: who has an account cannot be taken for the other.
 func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attribute, value string, err error) {
 	for _, slot := range j.Policy.Matching {
 		name := j.target.Names()[slot]
@@ -122,7 +125,7 @@ func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attri
 			if err != nil {
 				return nil, "", "", err
 			}
-			if other != nil && j.Policy.Reserved(other) && holds(other, name, a.Want.Text()) && !vacates(other, p, name) {
+			if other != nil && j.Policy.Reserved(other) && (holds(other, name, a.Want.Text()) || p.TargetID == "" && other.Unsettled) && !vacates(other, p, name) {
 				return other, name, a.Want.Text(), nil
 			}
 		}
@@ -130,13 +133,12 @@ func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attri
 	return nil, "", "", nil
 }
 
-// holds reports whether somebody wants or has the value. Who only may have tried it once holds it as long as their
-// create is unsettled.
+// holds reports whether somebody wants or has the value.
 func holds(p *state.Person, attribute, value string) bool {
 	a, key := p.Attribute(attribute), state.MatchKey(attribute, value)
 	same := func(v connectors.Value) bool { return state.MatchKey(attribute, v.Text()) == key }
 	wants := p.Scope <= state.InScope // what a leaver was to get last is no claim
-	return a != nil && (wants && same(a.Want) || same(a.Sent) || same(a.Answer)) || p.Unsettled
+	return a != nil && (wants && same(a.Want) || same(a.Sent) || same(a.Answer))
 }
 
 // vacates reports whether somebody is about to change to another value, so that theirs will be free: they are in the
@@ -151,7 +153,7 @@ func vacates(other, p *state.Person, attribute string) bool {
 }
 
 func rivalry(p, rival *state.Person, attribute, value string) *conflict {
-	return &conflict{"DuplicateSourceEntries", fmt.Sprintf("%s %q is wanted by %s (%s) and by %s (%s). Give one of them another value in the directory",
+	return &conflict{code: "DuplicateSourceEntries", text: fmt.Sprintf("%s %q is wanted by %s (%s) and by %s (%s). Give one of them another value in the directory",
 		attribute, value, p.Name(), p.ID, rival.Name(), rival.ID)}
 }
 
@@ -164,7 +166,7 @@ func (j *Job) adopt(ctx context.Context, target TargetReader, p *state.Person, h
 		return err
 	}
 	if why != "" {
-		return &conflict{"EntryConflict", why}
+		return &conflict{code: "EntryConflict", text: why}
 	}
 	if j.lacks(p, hit) && p.Scope == state.InScope {
 		full, err := target.Get(ctx, hit.ID)
@@ -207,6 +209,20 @@ func (j *Job) lacks(p *state.Person, r connectors.Resource) bool {
 		}
 	}
 	return false
+}
+
+// heir returns the person whose mark the account of p carries now, nil if it is nobody's that is known or p's own. A
+// write that gave the account to them was acknowledged or lost, and was not put down.
+func (j *Job) heir(v *state.View, p *state.Person) (*state.Person, error) {
+	mark := p.Attribute(plan.AttrExternalID)
+	if p.TargetID == "" || mark == nil || mark.Answer.IsEmpty() {
+		return nil, nil
+	}
+	id := connectors.FoldID(mark.Answer.Text())
+	if id == p.ID {
+		return nil, nil
+	}
+	return v.Person(id)
 }
 
 func wanted(p *state.Person, name string) string {

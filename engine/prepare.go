@@ -39,8 +39,12 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 		out.free = out.linked && l != nil && l.unlinked[p.TargetID]
 	}
 	out.decision = j.Policy.Decide(p)
-	if why := j.Policy.Foreign(p); why != "" && out.decision.Action != plan.None {
-		out.conflict, out.yielded = &conflict{"EntryConflict", why}, out.decision.Differences
+	var heir *state.Person
+	if out.err = j.store.View(ctx, func(v *state.View) (err error) { heir, err = j.heir(v, p); return err }); out.err != nil {
+		return out
+	}
+	if why := j.Policy.Foreign(p, heir); why != "" && out.decision.Action != plan.None {
+		out.conflict, out.yielded = &conflict{code: "EntryConflict", text: why}, out.decision.Differences
 		out.decision = plan.Decision{}
 		return out
 	}
@@ -89,7 +93,8 @@ func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *stat
 }
 
 // yield takes out of an update what would give the person a matching value that somebody else holds: the matching
-// attribute and, since RingCentral wants both alike, every attribute with the same value. The rest goes out.
+// attribute and every attribute with the same value, since the mail that is a user name must be free as a mail too. The
+// rest goes out.
 func (j *Job) yield(v *state.View, out *prepared) error {
 	changes := slices.ContainsFunc(out.decision.Differences, func(d plan.Difference) bool { return slices.Contains(j.Policy.Matching, d.Slot) })
 	if !changes {
@@ -100,6 +105,12 @@ func (j *Job) yield(v *state.View, out *prepared) error {
 		return err
 	}
 	out.conflict = rivalry(out.person, rival, attribute, value)
+	j.withhold(out, value)
+	return nil
+}
+
+// withhold takes every difference that would give the person the value out of the decision.
+func (j *Job) withhold(out *prepared, value string) {
 	var rest []plan.Difference
 	for _, d := range out.decision.Differences {
 		if strings.EqualFold(d.New.Text(), value) {
@@ -110,12 +121,21 @@ func (j *Job) yield(v *state.View, out *prepared) error {
 	}
 	if len(rest) == 0 {
 		out.decision = plan.Decision{}
-		return nil
+		return
 	}
 	out.decision.Differences = rest
 	active := slices.ContainsFunc(rest, func(d plan.Difference) bool { return j.target.Names()[d.Slot] == plan.AttrActive })
 	out.decision.Removal = out.decision.Action == plan.Disable && active
-	return nil
+}
+
+// giveWay takes out of an update every matching value, since the target has refused to give the account one of them.
+func (j *Job) giveWay(out *prepared, refusal *conflict) {
+	for _, d := range out.decision.Differences {
+		if slices.Contains(j.Policy.Matching, d.Slot) && !d.New.IsEmpty() {
+			j.withhold(out, d.New.Text())
+			out.conflict = refusal
+		}
+	}
 }
 
 // values returns what is wanted, by target slot, for the writer: for a create all of it, for a change the whole as it

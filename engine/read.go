@@ -61,6 +61,8 @@ type seen struct {
 	why   string
 	// unfit says why nobody can be created of this row, "" if one can.
 	unfit string
+	// dormant: the account is disabled, which deprovision.disabled: keep leaves aside for those who have an account.
+	dormant bool
 }
 
 // draft is what a row wants, on its way into the record.
@@ -248,7 +250,7 @@ func (r *reading) scope(row connectors.Row, p *state.Person) seen {
 	case !d.Pass:
 		return seen{scope: state.OutOfScope, why: d.Why()}
 	}
-	return seen{scope: state.InScope}
+	return seen{scope: state.InScope, dormant: !enabled}
 }
 
 // want maps the row and fits it to the target.
@@ -268,11 +270,13 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) dr
 			values[slot], onCreate[slot] = v, true
 		}
 	}
+	unfit := s.dormant // should the account be gone, none is made again
 	fitted := r.target.Fit(values)
 	for _, w := range fitted.Warnings {
 		notes = append(notes, w.Attribute+": "+w.Text)
 	}
 	if len(fitted.Problems) > 0 {
+		unfit = true
 		for _, problem := range fitted.Problems {
 			s.unfit = join(s.unfit, problem.Text)
 		}
@@ -288,12 +292,12 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) dr
 		}
 	}
 	if !linked && s.unfit == "" && !r.matchable(values) {
-		s.unfit = fmt.Sprintf("no value for any matching attribute (%v)", MatchingNames(j.Mapping))
+		s.unfit, unfit = fmt.Sprintf("no value for any matching attribute (%v)", MatchingNames(j.Mapping)), true
 	}
 	if len(notes) > 0 {
 		r.notes[p.ID] = notes
 	}
-	d.mapped, d.unfit, d.values, d.onCreate = true, s.unfit != "", values, onCreate
+	d.mapped, d.unfit, d.values, d.onCreate = true, unfit, values, onCreate
 	return d
 }
 

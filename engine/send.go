@@ -56,8 +56,12 @@ func (x *exporter) send(ctx context.Context, id string) (o outcome) {
 	if x.tries[id] > 0 || p.Attempts > 0 {
 		l = nil // the list is older than what went wrong
 	}
+	refusal := x.refused[id]
 	x.mu.Unlock()
 	o.prepared = x.job.prepare(ctx, x.target, l, p)
+	if refusal != nil && o.err == nil && o.conflict == nil {
+		x.job.giveWay(&o.prepared, refusal)
+	}
 	if o.err == nil && o.linked && o.decision.Action == plan.None {
 		x.claim(ctx, &o)
 	}
@@ -96,7 +100,7 @@ func (x *exporter) claim(ctx context.Context, o *outcome) bool {
 	o.err = x.job.store.View(ctx, func(v *state.View) error {
 		why, err := x.job.stillFree(v, o.person)
 		if err == nil && why != "" {
-			o.conflict = &conflict{"EntryConflict", why}
+			o.conflict = &conflict{code: "EntryConflict", text: why}
 			o.linked, o.person.TargetID = false, ""
 		}
 		return err

@@ -111,8 +111,12 @@ func (h *history) settleAccounts() {
 	r := h.random
 	h.kept = map[string]ringcentraltest.User{}
 	add := func(mail, external string, keep bool) {
+		active := chance(r, 80)
+		if !h.plan.account.AllowDuplicates && len(h.account.ByMail(mail)) > 0 {
+			return // two people share the mail
+		}
 		id := h.account.Add(ringcentraltest.User{
-			UserName: mail, Email: mail, ExternalID: external, GivenName: "Old", FamilyName: "Name", Title: "Old title", Active: chance(r, 80),
+			UserName: mail, Email: mail, ExternalID: external, GivenName: "Old", FamilyName: "Name", Title: "Old title", Active: active,
 		})
 		u, _ := h.account.User(id)
 		if keep {

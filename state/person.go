@@ -111,8 +111,9 @@ type Person struct {
 	Ours bool
 	// Unsettled: a create was sent whose outcome is unknown.
 	Unsettled bool
-	// Unfit: the target would refuse to create this person as they are (a required attribute without a value). Whoever is
-	// in the outbox all the same is only looked for: a create may have been sent when they still were fit.
+	// Unfit: no account may be made of this person as they are: a required attribute has no value, or they are disabled and
+	// only keep the account they have. Whoever is in the outbox all the same is only looked for: a create may have been
+	// sent when they still were fit.
 	Unfit bool
 	// Tried are the values of matching attributes, as MatchKey makes them, that an unsettled create may have used and
 	// that are no longer wanted.

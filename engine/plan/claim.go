@@ -59,10 +59,17 @@ func (c *Policy) Claim(p *state.Person, account connectors.Resource, holder *sta
 
 // Foreign returns why the account that p is linked to is not ours any more, "" if it is: since it was linked somebody has
 // given it another externalId, or taken ours away together with the userName, as if it were another account
-// altogether. What was shown when the account was linked counts as sent, because Claim has seen it.
-func (c *Policy) Foreign(p *state.Person) string {
+// altogether. What was shown when the account was linked counts as sent, because Claim has seen it. heir is the person of
+// ours whom that other externalId stands for, nil if it is none: the account is theirs even where any other may be
+// taken over.
+func (c *Policy) Foreign(p, heir *state.Person) string {
 	mark, name := p.Attribute(AttrExternalID), p.Attribute(AttrUserName)
-	if p.TargetID == "" || c.Adopt == AdoptAlways || !changedByHand(mark) {
+	switch {
+	case p.TargetID == "" || !changedByHand(mark):
+		return ""
+	case heir != nil:
+		return fmt.Sprintf("account %s has gone over to %s (%s)", p.TargetID, heir.Name(), heir.ID)
+	case c.Adopt == AdoptAlways:
 		return ""
 	}
 	if !mark.Answer.IsEmpty() {
