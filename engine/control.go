@@ -50,8 +50,8 @@ type Reset struct {
 	Links      bool // everybody is matched anew; implies Watermark
 }
 
-// Restart forgets part of what is remembered, once a cycle that is reading has come to its end. Removals that are held stay held, and what was removed in the last 24
-// hours still counts.
+// Restart forgets part of what is remembered, once a cycle that is reading has come to its end. Removals that are held
+// stay held, unless links are forgotten, and what was removed in the last 24 hours still counts.
 func (j *Job) Restart(ctx context.Context, r Reset) error {
 	defer j.touch()
 	j.reading.Lock()

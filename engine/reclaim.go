@@ -20,7 +20,7 @@ import (
 //
 // People in scope need no such thing: matching finds their accounts.
 func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
-	ask, err := j.unknownMarks(ctx, r, l)
+	ask, recorded, err := j.unknownMarks(ctx, r, l)
 	if err != nil || len(ask) == 0 {
 		return err
 	}
@@ -33,7 +33,7 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 		case s.Doubt != nil:
 			doubts++
 			return nil
-		case s.Row.Removed == connectors.HardDeleted:
+		case s.Row.Removed == connectors.HardDeleted && !recorded[id]:
 			return nil // may be of another tenant altogether
 		case len(accounts) > 1:
 			// One person is one account. For a leaver it makes no difference which, but the others must not be overlooked.
@@ -78,9 +78,10 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 	return nil
 }
 
-// unknownMarks returns the object ids that accounts of nobody carry and that the state has no record of, or none that
-// leads to an account (after the links were reset).
-func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []string, err error) {
+// unknownMarks returns the object ids that accounts of nobody carry and that the state has no record of, or one that
+// leads to no account: after the links were reset, of somebody who was ours.
+func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []string, recorded map[string]bool, err error) {
+	recorded = map[string]bool{}
 	marks := slices.Sorted(maps.Keys(l.marked))
 	err = j.store.View(ctx, func(v *state.View) error {
 		for _, id := range marks {
@@ -92,12 +93,12 @@ func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []s
 			case err != nil:
 				return err
 			case p == nil, p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled && r.seen[id].scope != state.InScope:
-				ids = append(ids, id)
+				ids, recorded[id] = append(ids, id), p != nil
 			case p.TargetID == "" && l.marked[id][0].Active:
 				r.relinked++
 			}
 		}
 		return nil
 	})
-	return ids, err
+	return ids, recorded, err
 }

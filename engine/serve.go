@@ -67,13 +67,19 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	if err := v.exporter.begin(ctx, round{}); err != nil {
 		return err
 	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
 	exporting := make(chan error, 1)
-	go func() { exporting <- v.exporter.run(ctx) }()
+	go func() { exporting <- v.exporter.run(working) }()
 	err := j.serve(ctx, v, s, exporting)
-	if err == nil || errors.Is(err, context.Canceled) {
-		err = <-exporting
+	stop()
+	ended := func(err error) bool {
+		return errors.Is(err, context.Canceled) || ctx.Err() != nil && errors.Is(err, ctx.Err())
 	}
-	if errors.Is(err, context.Canceled) {
+	if exportErr := <-exporting; err == nil || ended(err) {
+		err = exportErr
+	}
+	if ended(err) {
 		return nil
 	}
 	return err

@@ -49,10 +49,14 @@ type history struct {
 	windows []map[string]window
 	active  []activity
 	logged  uint64 // the last log entry that was looked at
+	// operator is the chance of what an administrator does.
+	operator *rand.Rand
+	lost     time.Time // when the state file was lost last
 
-	notes sync.Mutex // of what follows
-	lines []string
-	fault string // the first rule that was broken
+	notes   sync.Mutex // of what follows
+	lines   []string
+	fault   string // the first rule that was broken
+	allowed []approval
 }
 
 // note adds a line to what is told of the history should it fail.
@@ -125,7 +129,8 @@ func simulate(folder string, seed uint64) (fault, story string) {
 	r := rand.New(rand.NewPCG(seed, 0x73696d))
 	h := &history{
 		seed: seed, random: r, plan: newPlan(r, seed), began: time.Now(), path: filepath.Join(folder, fmt.Sprint(seed, ".db")),
-		names: map[string]string{}, users: map[string]entratest.User{}, purged: map[string]bool{}, written: map[string]bool{},
+		operator: rand.New(rand.NewPCG(seed, 0x6f70)),
+		names:    map[string]string{}, users: map[string]entratest.User{}, purged: map[string]bool{}, written: map[string]bool{},
 	}
 	h.net = &network{h: h, counts: map[string]int{}, closed: map[string]penalty{}}
 	defer func() { _ = os.Remove(h.path) }() // the folder goes anyway
@@ -179,6 +184,7 @@ func (h *history) live() {
 	if h.process == nil || chance(r, 15) {
 		h.reboot()
 	}
+	h.operate(h.operator)
 	c := cycle{kind: one(r, engine.Incremental, engine.Incremental, engine.Full)}
 	if chance(r, 65) {
 		c.graph, c.target = one(r, 0, 10, 50, 250), one(r, 0, 20, 100, 350)
@@ -196,7 +202,15 @@ func (h *history) live() {
 	if chance(r, 50) {
 		c.forecast = h.diff()
 	}
-	h.run(c)
+	switch k := h.operator.IntN(100); {
+	case k < 12:
+		c.serve, c.forecast = true, nil
+		h.run(c)
+	case k < 16:
+		h.paused(c)
+	default:
+		h.run(c)
+	}
 }
 
 // cycle is one cycle and what goes wrong in it.
@@ -207,6 +221,14 @@ type cycle struct {
 	at            int          // the commit at which the process ends
 	events        []int        // requests to the directory at which something happens there
 	forecast      *plan.Report // what a dry run said just before; nil if none was made
+	serve         bool         // not one cycle, but some hours of service
+}
+
+func (c cycle) String() string {
+	if c.serve {
+		return "some hours of service"
+	}
+	return string(c.kind) + " cycle"
 }
 
 // patience is how long a cycle may take: limits of ten writes a minute and every retry are far below.
@@ -214,7 +236,7 @@ const patience = 3 * 24 * time.Hour
 
 func (h *history) run(c cycle) {
 	p := h.process
-	h.note("ROUND %d: %s cycle, weather %d/%d, events at %v, %v %d", h.round, c.kind, c.graph, c.target, c.events, c.how, c.at)
+	h.note("ROUND %d: %s, weather %d/%d, events at %v, %v %d", h.round, c, c.graph, c.target, c.events, c.how, c.at)
 	h.open()
 	h.count()
 	h.expired = false
@@ -224,15 +246,22 @@ func (h *history) run(c cycle) {
 	p.disk.arm(c.how, c.at)
 	first := len(h.net.journal)
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	report, err := p.job.Cycle(ctx, h.target, c.kind, 1000)
+	var report *plan.Report
+	var err error
+	if c.serve {
+		err = h.serve(ctx, h.operator)
+	} else {
+		report, err = p.job.Cycle(ctx, h.target, c.kind, 1000)
+	}
 	late := ctx.Err() == context.DeadlineExceeded
 	cancel()
 	h.net.calm()
 	h.dir.OnRequest(nil)
 	p.disk.arm(survives, 0)
-	if report != nil {
+	switch {
+	case report != nil:
 		h.note("ended: %s, %+v, error %v, warnings %v", report.Kind, report.Summary, err, report.Warnings)
-	} else {
+	default:
 		h.note("ended: error %v", err)
 	}
 	if late {
@@ -294,7 +323,7 @@ func (h *history) settle() {
 		if h.over() {
 			return
 		}
-		h.approve()
+		h.approve(true)
 	}
 	h.checkEqual()
 	first := len(h.net.journal)
@@ -304,17 +333,6 @@ func (h *history) settle() {
 		if w.effective() {
 			h.broken("S5", "both sides are equal, and yet account %s is written again", w.id)
 		}
-	}
-}
-
-// approve lets all removals go out that are held.
-func (h *history) approve() {
-	s, err := h.process.job.Status(h.process.ctx)
-	h.must(err)
-	for _, list := range s.Held {
-		n, err := h.process.job.Approve(h.process.ctx, list.Number, nil)
-		h.must(err)
-		h.note("held list %d: %d people approved", list.Number, n)
 	}
 }
 

@@ -212,4 +212,5 @@ func (h *history) reboot() {
 	}
 	h.must(err)
 	h.process.disk.arm(survives, 0)
+	h.must(h.process.job.Resume(h.process.ctx)) // the process before may have died while it was paused
 }

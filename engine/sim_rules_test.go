@@ -149,7 +149,7 @@ func (h *history) checkRemovals() {
 	const window = 24 * time.Hour
 	var removals []*write
 	for _, w := range h.net.journal {
-		if (w.disables() || w.deletes() || w.renames()) && w.acknowledged() && h.committed(w) {
+		if (w.disables() || w.deletes() || w.renames()) && w.acknowledged() && h.committed(w) && w.at.After(h.lost) && !h.wasApproved(w) {
 			removals = append(removals, w)
 		}
 	}
