@@ -82,6 +82,7 @@ func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error
 		}
 		p = o.person // written to the target meanwhile: it must be remembered all the same
 	}
+	unlinked := p.TargetID == ""
 	if o.linked && !o.busy {
 		if err := x.adopt(tx, p, o); err != nil {
 			return plan.Change{}, err
@@ -102,6 +103,9 @@ func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error
 		err = tx.PutPerson(p)
 	default:
 		c, err = x.succeed(tx, p, o, rd.cycle, now)
+	}
+	if err == nil && unlinked && !o.late {
+		err = x.judgeLinked(tx, p, now)
 	}
 	if err != nil {
 		return c, err
@@ -235,6 +239,21 @@ func (x *exporter) again(p *state.Person, o *outcome) bool {
 	return slices.ContainsFunc(x.job.Policy.Decide(p).Slots(), func(slot int) bool { return slices.Contains(sent, slot) })
 }
 
+// judgeLinked asks the guard about somebody who had no account when a cycle decided to remove them, so that it did not
+// count them, and has one now.
+func (x *exporter) judgeLinked(tx *state.Tx, p *state.Person, now time.Time) error {
+	if p.TargetID == "" || p.Class != state.ClassRemove {
+		return nil
+	}
+	held, err := x.judgeOne(tx, p, now)
+	if err != nil || held == 0 {
+		return err
+	}
+	p.Held = held
+	p.Class = x.job.place(p)
+	return tx.PutPerson(p)
+}
+
 // judgeLate asks the guard about a removal that only showed itself when the account was read.
 func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
 	c := x.job.change(o.prepared, plan.StatusPending)
@@ -341,7 +360,8 @@ func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now tim
 // judgeOne asks the guard about one removal that came up while exporting, and returns the held list that it goes on, 0
 // if it may go. All such removals of a round share a list.
 func (x *exporter) judgeOne(tx *state.Tx, p *state.Person, now time.Time) (uint32, error) {
-	judged, err := x.job.Guard.judge(tx.View, removals{adding: 1, but: p.ID}, now)
+	unlinked := tx.Counts().Queued[state.ClassCreate] // a first cycle is in the middle of linking or making them
+	judged, err := x.job.Guard.judge(tx.View, removals{adding: 1, unlinked: unlinked, but: p.ID}, now)
 	if err != nil || judged.list == 0 {
 		return 0, err
 	}

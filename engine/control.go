@@ -54,8 +54,10 @@ type Reset struct {
 // stay held, unless links are forgotten, and what was removed in the last 24 hours still counts.
 func (j *Job) Restart(ctx context.Context, r Reset) error {
 	defer j.touch()
-	j.reading.Lock()
-	defer j.reading.Unlock()
+	if err := j.reading.take(ctx); err != nil {
+		return err
+	}
+	defer j.reading.release()
 	err := j.store.Update(ctx, func(tx *state.Tx) error {
 		if r.Watermark || r.Links {
 			if err := tx.ClearMark(); err != nil {
@@ -76,7 +78,7 @@ func (j *Job) Restart(ctx context.Context, r Reset) error {
 	now := j.Now()
 	return j.changeAll(ctx, func(p *state.Person) bool {
 		switch {
-		case r.Links && p.TargetID != "":
+		case r.Links && p.TargetID != "" && !goingOver(p):
 			j.unlink(p)
 			p.Scope, p.Class, p.Due, p.Held = state.ScopeUnknown, state.ClassNone, time.Time{}, 0
 		case r.Escrows && p.Escrowed:
@@ -86,6 +88,13 @@ func (j *Job) Restart(ctx context.Context, r Reset) error {
 		}
 		return true
 	})
+}
+
+// goingOver reports whether the account still carries another's mark: it is about to go over to p, and only the link says
+// so.
+func goingOver(p *state.Person) bool {
+	mark := p.Attribute(plan.AttrExternalID)
+	return mark != nil && !mark.Want.IsEmpty() && !mark.Known().IsEmpty() && !strings.EqualFold(mark.Want.Text(), mark.Known().Text())
 }
 
 // changeAll stores everybody whom fn changes. The state may be written to meanwhile, so fn sees a record once to choose

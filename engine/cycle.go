@@ -35,10 +35,12 @@ func (j *Job) Sync(ctx context.Context, target Target, keep int) (*plan.Report, 
 // report has at most keep of them; it has all that are not done.
 func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*plan.Report, error) {
 	defer j.phase(PhaseIdle)
-	j.reading.Lock()
+	if err := j.reading.take(ctx); err != nil {
+		return nil, err
+	}
 	cycle, why, err := j.begin(ctx, kind)
 	if err != nil {
-		j.reading.Unlock()
+		j.reading.release()
 		return nil, err
 	}
 	rd := round{cycle: cycle}
@@ -46,7 +48,7 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 	// What was done is reported and recorded also when the run is told to stop.
 	after := context.WithoutCancel(ctx)
 	err = j.read(ctx, target, &rd, report)
-	j.reading.Unlock()
+	j.reading.release()
 	if err == nil {
 		j.phase(PhaseExport)
 		x := j.newExporter(target)

@@ -180,6 +180,9 @@ func (j *Job) place(p *state.Person) state.Class {
 
 // settle writes the rulings down and queues what follows from them. It returns a warning if removals are held.
 func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling) (string, error) {
+	if err := j.inherit(ctx, r, rulings); err != nil {
+		return "", err
+	}
 	ids := slices.Sorted(maps.Keys(rulings))
 	asked := removals{unlinked: r.relinked}
 	err := j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {

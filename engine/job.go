@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +43,7 @@ type Job struct {
 	progress progress
 	// reading is held while a cycle reads and decides: what Restart forgets meanwhile, the end of the cycle would put
 	// back.
-	reading sync.Mutex
+	reading lock
 	service atomic.Pointer[service] // nil unless Serve is at work
 }
 
@@ -61,12 +61,29 @@ func New(store *state.Store, source Source, o Options) *Job {
 	}
 	o.Policy.Attributes = o.Mapping.Attributes()
 	o.Policy.Matching = o.Mapping.Matching()
-	j := &Job{Options: o, store: store, source: source, target: o.Mapping.Target(), roles: -1}
+	j := &Job{Options: o, store: store, source: source, target: o.Mapping.Target(), roles: -1, reading: newLock()}
 	if slot, ok := o.Slots.Index(connectors.AttrAppRoleAssignments); ok {
 		j.roles = slot
 	}
 	return j
 }
+
+// lock is a mutex that whoever waits for can give up waiting for: what it guards takes minutes.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+// take waits for the lock until ctx ends.
+func (l lock) take(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l lock) release() { <-l }
 
 // MatchingNames returns the target attributes by which m matches people, in their order.
 func MatchingNames(m *mapping.Mapping) []string {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -15,6 +16,7 @@ import (
 
 	"ringsync/connectors"
 	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
 	"ringsync/engine/plan"
 	"ringsync/mapping"
 	"ringsync/state"
@@ -88,15 +90,19 @@ func TestCauseAfterOneThatKeeps(t *testing.T) {
 	}
 }
 
-// Somebody who was deleted and hired again under the same mail did not get their account back.
+// Somebody who was deleted and hired again under the same mail did not get their account back, or only after it had been
+// disabled.
 func TestRehired(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		before func(w *world, id string) // what happens before the new hire
+		kind   engine.Kind               // of the cycle after it
 	}{
-		{"deleted and disabled first", func(w *world, id string) { w.dir.HardDelete(id); w.sync() }},
-		{"unassigned, then deleted", func(w *world, id string) { w.leave(id); w.sync(); w.dir.HardDelete(id); w.sync() }},
-		{"between two cycles", func(w *world, id string) { w.dir.HardDelete(id) }},
+		{"deleted and disabled first", func(w *world, id string) { w.dir.HardDelete(id); w.sync() }, engine.Full},
+		{"unassigned, then deleted", func(w *world, id string) { w.leave(id); w.sync(); w.dir.HardDelete(id); w.sync() }, engine.Full},
+		{"between two cycles", func(w *world, id string) { w.dir.HardDelete(id) }, engine.Full},
+		{"between two incremental cycles", func(w *world, id string) { w.dir.HardDelete(id) }, engine.Incremental},
+		{"left for a while", func(w *world, id string) { w.dir.SoftDelete(id) }, engine.Incremental},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -106,7 +112,18 @@ func TestRehired(t *testing.T) {
 			account := w.accountOf(id).ID
 			test.before(w, id)
 			again := w.hire(mail)
+			w.account.ResetRequests()
+			w.kind = test.kind
 			r := w.finish()
+			writes := w.account.Writes()
+			if len(writes) != 1 {
+				t.Errorf("the account is taken over in %d writes", len(writes))
+			}
+			for _, write := range writes {
+				if bytes.Contains(write.Body, []byte("false")) {
+					t.Errorf("the account is disabled first: %s", write.Body)
+				}
+			}
 			if u := w.accountOf(again); u.ID != account || !u.Active || r.Summary.Escrowed != 0 || r.Summary.Create != 0 {
 				t.Errorf("%+v %v: %+v", r.Summary, statuses(r), u)
 			}

@@ -32,7 +32,7 @@ type service struct {
 	changed  chan struct{} // somebody paused, resumed, restarted
 	done     chan struct{}
 
-	one sync.Mutex // held by the request that is being served
+	one lock // held by the request that is being served
 
 	mu   sync.Mutex
 	next time.Time // start of the next cycle
@@ -58,6 +58,7 @@ type answer struct {
 func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	v := &service{
 		exporter: j.newExporter(target), requests: make(chan request), changed: make(chan struct{}, 1), done: make(chan struct{}),
+		one: newLock(),
 	}
 	v.exporter.serving = true
 	if !j.service.CompareAndSwap(nil, v) {
@@ -138,8 +139,10 @@ func (j *Job) tell(report *plan.Report, err error) {
 // turn is one cycle of a serving job, up to where the exporter takes over what was decided.
 func (j *Job) turn(ctx context.Context, v *service, kind Kind) (*plan.Report, round, error) {
 	defer j.phase(PhaseIdle)
-	j.reading.Lock()
-	defer j.reading.Unlock()
+	if err := j.reading.take(ctx); err != nil {
+		return nil, round{}, err
+	}
+	defer j.reading.release()
 	cycle, why, err := j.begin(ctx, kind)
 	if err != nil {
 		return nil, round{}, err
@@ -165,8 +168,10 @@ func (j *Job) Request(ctx context.Context, kind Kind, keep int) (*plan.Report, e
 	if v == nil {
 		return nil, ErrNotServing
 	}
-	v.one.Lock()
-	defer v.one.Unlock()
+	if err := v.one.take(ctx); err != nil {
+		return nil, err
+	}
+	defer v.one.release()
 	v.exporter.count(keep)
 	answers := make(chan answer, 1)
 	select {

@@ -52,6 +52,7 @@ type history struct {
 	// operator is the chance of what an administrator does.
 	operator *rand.Rand
 	lost     time.Time // when the state file was lost last
+	served   bool      // a cycle read while the exporter wrote
 
 	notes   sync.Mutex // of what follows
 	lines   []string
@@ -207,6 +208,7 @@ func (h *history) live() {
 		c.serve, c.forecast = true, nil
 		h.run(c)
 	case k < 16:
+		c.forecast = nil
 		h.paused(c)
 	default:
 		h.run(c)

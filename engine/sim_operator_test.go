@@ -101,6 +101,7 @@ func (h *history) paused(c cycle) {
 
 // serve has the job served for some hours, with an administrator at work on it.
 func (h *history) serve(ctx context.Context, r *rand.Rand) error {
+	h.served = true
 	hours, cancel := context.WithTimeout(ctx, time.Duration(1+r.IntN(6))*time.Hour)
 	defer cancel()
 	gone := make(chan struct{})

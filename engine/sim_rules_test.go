@@ -97,16 +97,16 @@ func (h *history) checkCycle(c cycle, report *plan.Report, err error, writes []*
 	h.checkTwins()
 	h.checkRemovals()
 	h.checkKept()
-	if h.plan.concurrency == 1 && h.account.EarlyRequests() > 0 {
+	// Of two requests on their way at once the second may come too late to learn of a penalty.
+	if h.plan.concurrency == 1 && !h.served && h.account.EarlyRequests() > 0 {
 		h.broken("S6", "%d requests came inside a penalty", h.account.EarlyRequests())
 	}
 	if h.process.dead.Load() {
 		return
 	}
 	h.checkLog(writes)
-	// Nobody can foretell what the target refuses. An account that goes over from somebody who has left to their
-	// successor is disabled first, or not, depending on who comes first.
-	refused := slices.ContainsFunc(writes, func(w *write) bool { return w.status/100 != 2 || w.passes(h) })
+	// Nobody can foretell what the target refuses.
+	refused := slices.ContainsFunc(writes, func(w *write) bool { return w.status/100 != 2 })
 	if c.forecast == nil || err != nil || refused || c.kind != engine.Full || c.graph+c.target > 0 || c.how != survives || len(c.events) > 0 || h.plan.directory.Lag > 0 {
 		return
 	}
