@@ -15,7 +15,7 @@ import (
 
 func newConfigCommand(a *app) *cobra.Command {
 	return newGroup("config", "Write, check and describe a configuration",
-		newConfigInitCommand(a), newConfigValidateCommand(a), newConfigSchemaCommand(a))
+		newConfigInitCommand(a), newConfigValidateCommand(a), newConfigSchemaCommand(a), newConfigImportCommand(a))
 }
 
 func newConfigInitCommand(a *app) *cobra.Command {

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,20 +54,9 @@ func evaluate(source string, person connectors.Value) (connectors.Value, error) 
 
 // readObject reads a person from a file of JSON.
 func (a *app) readObject(path string) (person connectors.Value, err error) {
-	name, in := path, a.stdin
-	if path == "-" {
-		name = "standard input"
-	} else {
-		f, err := os.Open(path)
-		if err != nil {
-			return person, &exitError{exitUsage, err}
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(in)
+	name, data, err := a.readInput(path)
 	if err != nil {
-		return person, fmt.Errorf("read %s: %w", name, err)
+		return person, err
 	}
 	if err := json.Unmarshal(data, &person); err != nil {
 		return person, usageError("%s is not JSON: %v", name, err)
