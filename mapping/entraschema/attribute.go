@@ -85,7 +85,7 @@ func (t *translator) from(a *Attribute, m AttributeMapping) {
 	switch modern.Kind {
 	case expr.Attribute:
 		a.Source = modern.Text
-	case expr.Text, expr.Number, expr.Hex:
+	case expr.Text, expr.Number:
 		text := modern.Text
 		a.Constant = &text
 	default:

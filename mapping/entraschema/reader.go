@@ -295,8 +295,9 @@ func (r *reader) attributeMapping(n node, path string) AttributeMapping {
 		m.Default = &Scalar{Text: text, Truth: k == boolean, Number: k == number}
 	}
 	if n, ok := f.values["source"]; ok {
-		source := r.source(n, join(path, "source"))
-		m.Source = &source
+		if source := r.source(n, join(path, "source")); !source.isEmpty() {
+			m.Source = &source
+		}
 	}
 	return m
 }

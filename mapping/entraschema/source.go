@@ -38,6 +38,11 @@ func (s *Source) tree() (n *expr.Node, rebuilt bool, raw string, err error) {
 	return n, s.isFunction(), raw, nil
 }
 
+// isEmpty reports whether the source says nothing at all, as some tools write one that is null.
+func (s *Source) isEmpty() bool {
+	return s.Expression == "" && s.Name == "" && len(s.Parameters) == 0 && !sameName(s.Type, "Constant")
+}
+
 func (s *Source) isFunction() bool { return sameName(s.Type, "Function") }
 
 // node builds the expression that the source's name, type and parameters describe; nil if they describe none. Graph's
