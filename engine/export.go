@@ -41,6 +41,7 @@ type exporter struct {
 	mu       sync.Mutex
 	round    round
 	inFlight map[string]state.Class
+	shut     bool                 // nothing is dispatched for now
 	fetched  []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
 	tries    map[string]int       // tries in place, by person
 	later    map[string]time.Time // when the next try in place is due
@@ -165,6 +166,14 @@ func (x *exporter) wake() {
 	x.signal()
 }
 
+// gate shuts the way out, or opens it.
+func (x *exporter) gate(shut bool) {
+	x.mu.Lock()
+	x.shut = shut
+	x.mu.Unlock()
+	x.wake()
+}
+
 // dispatch hands out people, most urgent first. It takes a place at the target before it chooses whom to send, so
 // that the choice is made when it can be carried out.
 func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup) error {
@@ -251,6 +260,9 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	}
 	if err := ctx.Err(); err != nil {
 		return "", drained, wait, err
+	}
+	if x.shut {
+		return "", nothingYet, wait, nil
 	}
 	now := x.job.Now()
 	for _, due := range x.later {

@@ -60,7 +60,7 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 		exporter: j.newExporter(target), requests: make(chan request), changed: make(chan struct{}, 1), done: make(chan struct{}),
 		one: newLock(),
 	}
-	v.exporter.serving = true
+	v.exporter.serving, v.exporter.shut = true, true
 	if !j.service.CompareAndSwap(nil, v) {
 		return errors.New("the job is being served already")
 	}
@@ -87,11 +87,20 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 }
 
 func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan error) error {
+	// After a time in which nothing could go out, what is in the outbox may be long out of date: somebody who was to be
+	// disabled last week may be back. If a cycle is due by then, it comes first, or at least the attempt at one.
+	fresh := false
 	for {
 		kind, at, err := j.Upcoming(ctx, s)
 		if err != nil {
 			return err
 		}
+		still, err := j.still(ctx)
+		if err != nil {
+			return err
+		}
+		fresh = !still && (fresh || at.IsZero() || at.After(j.Now()))
+		v.exporter.gate(!fresh)
 		v.mu.Lock()
 		v.next = at
 		v.mu.Unlock()
@@ -109,6 +118,8 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 		case <-v.changed:
 		case r := <-v.requests:
 			report, rd, err := j.turn(ctx, v, r.kind)
+			fresh = true
+			v.exporter.gate(false) // whoever asked waits for what follows
 			r.answer <- answer{report, rd, err}
 		case <-due:
 			if err := j.probe(ctx, v.exporter.target); err != nil {
@@ -116,10 +127,21 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 				break
 			}
 			report, _, err := j.turn(ctx, v, kind)
+			fresh = true
 			j.tell(report, err)
 		}
 		timer.Stop()
 	}
+}
+
+// still reports whether nothing may go out at all: the job is paused, or the target refuses it.
+func (j *Job) still(ctx context.Context) (still bool, err error) {
+	err = j.store.View(ctx, func(v *state.View) error {
+		classes, err := j.open(v, true)
+		still = len(classes) == 0
+		return err
+	})
+	return still, err
 }
 
 // tell logs how a scheduled cycle ended.

@@ -215,7 +215,9 @@ func TestQuarantineOfFailures(t *testing.T) {
 		pass(25 * time.Hour) // the good start is out of the tally
 		w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
 			if r.Method == "POST" {
-				return ringcentraltest.SCIMFault(400, "invalidValue", "no")
+				f := ringcentraltest.SCIMFault(400, "invalidValue", "no")
+				f.Delay = time.Second // so that the first failures are put down before all have failed
+				return f
 			}
 			return nil
 		})
@@ -325,4 +327,45 @@ func TestSourceDown(t *testing.T) {
 		s.stop()
 		w.settled()
 	})
+}
+
+// A job that comes back after a time in which nothing went out reads before it sends what was decided then: somebody who
+// was to be disabled may be back. With the directory down it sends all the same.
+func TestReadsBeforeItSendsWhatIsOld(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		down     bool
+		disables int
+	}{{"directory up", false, 0}, {"directory down", true, 1}} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				s := w.serve(daily)
+				pass(time.Minute)
+				w.must(s.job.Pause(t.Context()))
+				s.stop()
+				w.dir.UpdateUser(w.people[0], map[string]any{"accountEnabled": false})
+				w.sync() // finds the leaver, and is paused
+				pass(time.Hour)
+				w.dir.UpdateUser(w.people[0], map[string]any{"accountEnabled": true})
+				if test.down {
+					w.dir.Fault(func(*http.Request) *entratest.Fault { return entratest.Gateway(503) })
+				}
+				w.account.ResetRequests()
+				s = w.serve(daily)
+				w.must(s.job.Resume(t.Context()))
+				pass(30 * time.Minute)
+				disables := 0
+				for _, write := range w.account.Writes() {
+					if strings.Contains(string(write.Body), "false") {
+						disables++
+					}
+				}
+				if disables != test.disables {
+					t.Errorf("%d disables", disables)
+				}
+				s.stop()
+			})
+		})
+	}
 }

@@ -105,8 +105,9 @@ func (h *history) checkCycle(c cycle, report *plan.Report, err error, writes []*
 		return
 	}
 	h.checkLog(writes)
-	// Nobody can foretell what the target refuses.
-	refused := slices.ContainsFunc(writes, func(w *write) bool { return w.status/100 != 2 })
+	// Nobody can foretell what the target refuses. Where a create may have been lost, an account that goes over from
+	// somebody who has left is disabled first, or not, depending on who comes first.
+	refused := slices.ContainsFunc(writes, func(w *write) bool { return w.status/100 != 2 || w.passes(h) })
 	if c.forecast == nil || err != nil || refused || c.kind != engine.Full || c.graph+c.target > 0 || c.how != survives || len(c.events) > 0 || h.plan.directory.Lag > 0 {
 		return
 	}
