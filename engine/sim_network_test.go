@@ -56,6 +56,8 @@ type write struct {
 	status        int
 	// delivered is when the process, alive, had the whole answer.
 	delivered time.Time
+	// forgotten: the process died before it had put the answer down.
+	forgotten bool
 }
 
 func (w *write) acknowledged() bool { return !w.delivered.IsZero() && w.status/100 == 2 }

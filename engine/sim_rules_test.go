@@ -187,7 +187,10 @@ func (h *history) checkRemovals() {
 
 // committed reports whether a commit followed the answer to a write, as it does unless the process dies in between.
 func (h *history) committed(w *write) bool {
-	return w.round != h.round || !h.process.dead.Load() || !w.delivered.After(h.process.disk.begun)
+	if w.round == h.round {
+		w.forgotten = h.process.dead.Load() && w.delivered.After(h.process.disk.begun)
+	}
+	return !w.forgotten
 }
 
 // checkKept: accounts that are not ours are as they were (S7).
