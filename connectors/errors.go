@@ -53,6 +53,7 @@ type Error struct {
 	Op     string // the bare action with its object: "patch user 1271140020"
 	Status int    // HTTP status, 0 if there was no answer
 	Code   string // the service's code: scimType, RingCentral errorCode, Graph error.code, AADSTS number
+	Entra  string // what Entra's provisioning log calls such an error (InsufficientRights, …), "" if nothing fits
 	Detail string // the service's words
 	// Attribute is the target attribute that the service's words name, "" if none.
 	Attribute string

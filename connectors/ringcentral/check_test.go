@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"ringsync/connectors"
+	"ringsync/connectors/ringcentral"
 	rc "ringsync/connectors/ringcentral/ringcentraltest"
 )
 
 func TestCheck(t *testing.T) {
-	a, c := account(t, rc.Options{Limits: rc.DocumentedLimits()})
+	a, c := account(t, rc.Options{Limits: rc.DocumentedLimits(), Licenses: 12})
 	for i := range 3 {
 		a.Add(rc.User{UserName: fmt.Sprintf("u%d@x.test", i), Email: fmt.Sprintf("u%d@x.test", i), GivenName: "A", FamilyName: "B"})
 	}
@@ -21,11 +22,29 @@ func TestCheck(t *testing.T) {
 		!strings.HasSuffix(r.URL, "/scim/v2") || r.ClockSkew.Abs() > 2*time.Second {
 		t.Errorf("%+v (%v)", r, err)
 	}
-	if len(r.Limits) != 1 || r.Limits[0].Group != "light" || r.Limits[0].Requests != 50 || r.Limits[0].Window != time.Minute {
+	if len(r.Limits) != 2 || r.Limits[0].Group != "light" || r.Limits[0].Requests != 50 || r.Limits[0].Window != time.Minute || r.Limits[1].Group != "medium" {
 		t.Errorf("limits %+v", r.Limits)
+	}
+	if len(r.Scopes) != 2 || r.Scopes[0].State != ringcentral.Proved || r.Scopes[1].State != ringcentral.Unproven || !r.Ends.IsZero() {
+		t.Errorf("scopes %+v, ends %v", r.Scopes, r.Ends)
+	}
+	if r.NoREST != nil || r.Self == nil || r.Self.Mail != "service.user@ringsync.test" || r.Self.Directory == nil || !*r.Self.Directory {
+		t.Errorf("%+v (%v)", r.Self, r.NoREST)
+	}
+	if r.FreeLicences == nil || *r.FreeLicences != 12 {
+		t.Errorf("%v licences are free", r.FreeLicences)
 	}
 	if n := len(a.Writes()); n != 0 {
 		t.Errorf("%d writes", n)
+	}
+}
+
+// A SCIM token need not open the REST API.
+func TestCheckWithoutREST(t *testing.T) {
+	_, c := account(t, rc.Options{SCIMOnly: true})
+	r, err := c.Check(t.Context())
+	if err != nil || r.Self != nil || r.FreeLicences != nil || connectors.FaultOf(r.NoREST) != connectors.FaultPermission || len(r.Warnings) != 0 {
+		t.Errorf("%+v (%v)", r, err)
 	}
 }
 

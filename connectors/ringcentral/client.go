@@ -22,13 +22,16 @@ import (
 type Options struct {
 	// URL is the SCIM base URL, https://platform.ringcentral.com/scim/v2. Plain http only on loopback.
 	URL string
-	// Token returns the bearer token for the next request. It is called for each and must be quick and safe for
-	// concurrent use.
-	Token func(context.Context) (string, error)
+	// Token is who signs in. Clients that share it share its tokens and its rate limits.
+	Token *Credential
 	// Slots are the target slots of the mapping: canonical names of the Schema.
 	Slots *connectors.Slots
-	// RateShare is the part of each rate limit that is ours, above 0 and at most 1; 0 means 1.
+	// RateShare is the part of each rate limit that is ours, above 0 and at most 1; 0 means 1. Of several clients with
+	// one credential the smallest counts.
 	RateShare float64
+	// RefuseBadAddress makes an address that RingCentral would refuse a problem of the person. Without it the address is
+	// left out with a warning.
+	RefuseBadAddress bool
 	// Concurrency is how many connections are kept open and, over HTTP/1.1, used at once; 0 means 16.
 	Concurrency int
 	// Timeout bounds one request from sending it to the end of its answer; 0 means a minute. Waiting for a rate limit
@@ -44,7 +47,7 @@ type Options struct {
 // Client reads and writes the users of one RingCentral account. It is safe for concurrent use.
 type Client struct {
 	base    *url.URL
-	token   func(context.Context) (string, error)
+	token   *Credential
 	http    *http.Client
 	timeout time.Duration
 	backoff time.Duration
@@ -65,7 +68,7 @@ type Client struct {
 
 // New returns a client. It sends nothing.
 func New(o Options) (*Client, error) {
-	base, err := baseURL(o.URL)
+	base, err := serviceURL(o.URL, "target URL", "https://platform.ringcentral.com/scim/v2")
 	if err != nil {
 		return nil, err
 	}
@@ -98,9 +101,9 @@ func New(o Options) (*Client, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{base: base, token: o.Token, timeout: o.Timeout, backoff: o.Backoff, log: o.Logger,
-		pace: newPacer(o.RateShare), fits: newFitter(o.Slots), slots: o.Slots.Len(),
-		// A redirect could carry the token elsewhere, and SCIM has no use for any.
-		http: &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+		pace: o.Token.pace, fits: newFitter(o.Slots, o.RefuseBadAddress), slots: o.Slots.Len(),
+		http: &http.Client{Transport: o.Transport, CheckRedirect: noRedirect}}
+	c.pace.limit(o.RateShare)
 	c.rows.Store(rowsAsked)
 	if err := c.compile(o.Slots); err != nil {
 		return nil, err
@@ -141,19 +144,23 @@ func newTransport(concurrency int) http.RoundTripper {
 	return t
 }
 
-func baseURL(s string) (*url.URL, error) {
+// noRedirect: a redirect could carry a token elsewhere, and neither SCIM nor OAuth has use for any.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// serviceURL parses an address to which a secret is sent.
+func serviceURL(s, what, example string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil {
-		return nil, fmt.Errorf("target URL: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	switch {
 	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("target URL %q: must be like https://platform.ringcentral.com/scim/v2", u.Redacted())
+		return nil, fmt.Errorf("%s %q: must be like %s", what, u.Redacted(), example)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return nil, fmt.Errorf("target URL %q: plain http only on loopback, since the token would be readable", u.Redacted())
+		return nil, fmt.Errorf("%s %q: plain http only on loopback, since the token would be readable", what, u.Redacted())
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("target URL %q: must have no user, query or fragment", u.Redacted())
+		return nil, fmt.Errorf("%s %q: must have no user, query or fragment", what, u.Redacted())
 	}
 	return u, nil
 }
@@ -161,11 +168,6 @@ func baseURL(s string) (*url.URL, error) {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// StaticToken returns the same token for each request.
-func StaticToken(token string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return token, nil }
 }
 
 // Fit says what RingCentral will accept of the wanted values, one for each slot, and adjusts them in place. It does no
@@ -184,6 +186,12 @@ func (c *Client) Reserve(ctx context.Context) error {
 
 // Release gives back a place that Reserve held and nobody will use.
 func (c *Client) Release() { c.pace.release() }
+
+// ETA is how long it takes until so many further writes have been sent, by the limit as it stands. ok is false as long
+// as no answer to a write has named one.
+func (c *Client) ETA(pending int) (wait time.Duration, ok bool) {
+	return c.pace.soonest(writes, pending)
+}
 
 // Limits returns RingCentral's rate limits as far as answers have named them, by group.
 func (c *Client) Limits() []Limit { return c.pace.limits() }
@@ -260,7 +268,7 @@ func (c *Client) Get(ctx context.Context, id string) (connectors.Resource, error
 		return connectors.Resource{}, err
 	}
 	var r connectors.Resource
-	err = c.read(ctx, call{op: op, method: http.MethodGet, path: path, byID: true}, func(body []byte) (err error) {
+	err = c.read(ctx, call{op: op, method: http.MethodGet, path: path, id: id}, func(body []byte) (err error) {
 		if r, err = c.decoder.Resource(body); err == nil {
 			err = sameID(id, r.ID)
 		}

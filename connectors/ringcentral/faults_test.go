@@ -87,7 +87,8 @@ func TestErrorsName(t *testing.T) {
 		{400, `{"scimType":"invalidValue","detail":"Attribute [name.givenName] is required"}`, paths[givenName],
 			"patch user 7: Attribute [name.givenName] is required (400 invalidValue)"},
 		{400, `{"errorCode":"CMN-101","message":"bad","errors":[{"parameterName":"contact.jobTitle"}]}`, paths[title], "patch user 7: bad (400 CMN-101)"},
-		{400, `{"errorCode":"EXT-227","message":"Login is taken"}`, paths[userName], "patch user 7: Login is taken (400 EXT-227)"},
+		{400, `{"errorCode":"EXT-227","message":"Login is taken"}`, paths[userName], "patch user 7: Login is taken (400 EXT-227). " +
+			"Another account, perhaps a disabled one, has this e-mail address or login: link it, rename it or delete it."},
 		{400, `{"detail":"Something [else] entirely"}`, "", "patch user 7: Something [else] entirely (400 UnprocessableEntity)"},
 		{409, `{"detail":"Extension e-mail already exists on account"}`, "", "patch user 7: Extension e-mail already exists on account (409 Conflict). " +
 			"Another account, perhaps a disabled one, has this e-mail address or login: link it, rename it or delete it."},

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	iso3166 "github.com/biter777/countries"
+	"github.com/nyaruka/phonenumbers"
+
 	"ringsync/connectors"
 )
 
@@ -17,6 +20,7 @@ type fitter struct {
 	phones                 []named
 	address                []named
 	region, country        int
+	refuse                 bool // a bad address is a problem, not a warning
 }
 
 type named struct {
@@ -35,7 +39,7 @@ type limited struct {
 var lengths = map[string]int{attrGivenName: 64, attrFamilyName: 64, attrTitle: 64, attrDepartment: 64,
 	attrUserName: 254, attrWorkMail: 254}
 
-func newFitter(slots *connectors.Slots) *fitter {
+func newFitter(slots *connectors.Slots, refuseBadAddress bool) *fitter {
 	at := func(name string) int {
 		if i, ok := slots.Index(name); ok {
 			return i
@@ -43,7 +47,7 @@ func newFitter(slots *connectors.Slots) *fitter {
 		return -1
 	}
 	f := &fitter{userName: at(attrUserName), mail: at(attrWorkMail), active: at(attrActive),
-		region: at(attrRegion), country: at(attrCountry)}
+		region: at(attrRegion), country: at(attrCountry), refuse: refuseBadAddress}
 	for _, a := range attributes {
 		n := named{at(a.Name), a.Name}
 		if a.Required {
@@ -66,7 +70,8 @@ func newFitter(slots *connectors.Slots) *fitter {
 }
 
 // fit adjusts values in place. What it drops becomes Absent, so that neither a comparison nor a write sees it; what it
-// keeps stays as the directory writes it. It fills nothing in: a userName is no proof of an e-mail address.
+// keeps stays as the directory writes it, but for a national phone number, which gets the country that it lacks. Nothing
+// else is filled in: a userName is no proof of an e-mail address.
 func (f *fitter) fit(values []connectors.Value) connectors.Fitted {
 	var out connectors.Fitted
 	f.fitRequired(values, &out)
@@ -81,13 +86,11 @@ func (f *fitter) fit(values []connectors.Value) connectors.Fitted {
 			}
 		}
 	}
+	place := countryOf(textOf(values, f.country))
 	for _, p := range f.phones {
-		if s := values[p.slot]; !s.IsEmpty() && !isPhone(s.Text()) {
-			drop(values, p, fmt.Sprintf("phone number %q is not in the international form (+, country code, number): "+
-				"it is left out", clip(s.Text())), &out)
-		}
+		f.fitPhone(values, p, place, &out)
 	}
-	f.fitAddress(values, &out)
+	f.fitAddress(values, place, &out)
 	return out
 }
 
@@ -125,18 +128,39 @@ func (f *fitter) fitActive(values []connectors.Value, out *connectors.Fitted) {
 		Text: fmt.Sprintf("active is %q, neither true nor false", clip(v.Text()))})
 }
 
-// fitAddress drops the whole address if its state would make RingCentral refuse the whole person.
-func (f *fitter) fitAddress(values []connectors.Value, out *connectors.Fitted) {
-	place := countryOf(textOf(values, f.country))
-	region := textOf(values, f.region)
-	if place.accepts(region) {
+// fitPhone completes a number that is written as it is dialled within the person's country, and drops what is no
+// number even then.
+func (f *fitter) fitPhone(values []connectors.Value, p named, place iso3166.CountryCode, out *connectors.Fitted) {
+	v := values[p.slot]
+	if v.IsEmpty() || isPhone(v.Text()) {
 		return
 	}
-	text := fmt.Sprintf("state %q is not one RingCentral knows for %s: the address is left out", clip(region), countryNames[place])
-	if region == "" {
-		text = fmt.Sprintf("there is no state, which RingCentral requires for %s: the address is left out", countryNames[place])
+	if full, ok := completePhone(v.Text(), place); ok {
+		values[p.slot] = connectors.StringValue(full)
+		return
 	}
-	out.Warnings = append(out.Warnings, connectors.Note{Attribute: attrRegion, Text: text})
+	why := "is not in the international form (+, country code, number)"
+	if place != iso3166.Unknown {
+		why += " nor a number of " + place.String()
+	}
+	drop(values, p, fmt.Sprintf("phone number %q %s: it is left out", clip(v.Text()), why), out)
+}
+
+// fitAddress drops the whole address if its state would make RingCentral refuse the whole person.
+func (f *fitter) fitAddress(values []connectors.Value, place iso3166.CountryCode, out *connectors.Fitted) {
+	region := textOf(values, f.region)
+	if accepts(place, region) {
+		return
+	}
+	text := fmt.Sprintf("state %q is not one RingCentral knows for %s", clip(region), place)
+	if region == "" {
+		text = fmt.Sprintf("there is no state, which RingCentral requires for %s", place)
+	}
+	if f.refuse {
+		out.Problems = append(out.Problems, connectors.Note{Attribute: attrRegion, Text: text})
+	} else {
+		out.Warnings = append(out.Warnings, connectors.Note{Attribute: attrRegion, Text: text + ": the address is left out"})
+	}
 	for _, part := range f.address {
 		values[part.slot] = connectors.Value{}
 	}
@@ -171,6 +195,22 @@ func isPhone(s string) bool {
 	}
 	return digits >= 2 && digits <= 15
 }
+
+// completePhone turns a number as it is dialled within a country into E.164, if the library knows it for one of that
+// country. A number with an extension is not: a mobile phone has none, and to cut it off would be to guess.
+func completePhone(s string, place iso3166.CountryCode) (string, bool) {
+	if place == iso3166.Unknown || len(s) > longestPhone || strings.Contains(s, "+") {
+		return "", false
+	}
+	number, err := phonenumbers.Parse(s, place.Alpha2())
+	if err != nil || number.GetExtension() != "" || !phonenumbers.IsValidNumber(number) {
+		return "", false
+	}
+	return phonenumbers.Format(number, phonenumbers.E164), true
+}
+
+// longestPhone keeps texts that are no numbers away from a parser that takes its time.
+const longestPhone = 40
 
 // clip keeps a message readable whatever the directory holds.
 func clip(s string) string {

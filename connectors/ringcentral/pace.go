@@ -22,14 +22,16 @@ import (
 //     A 429 without the headers belongs to a limit of the account or the address: it stops everything.
 //
 // A server that names no limits is not slowed. RingCentral's documented defaults are not assumed for it: they differ by
-// application, and a 429 tells what a guess cannot.
+// application, and a 429 tells what a guess cannot. Signing in is the exception: nobody needs more than the default.
 
 // lane is a kind of request. Which group a kind belongs to is RingCentral's to say and has changed over the years.
 type lane uint8
 
 const (
-	reads lane = iota
-	writes
+	reads      lane = iota // SCIM reads, and those of one extension
+	writes                 // SCIM writes
+	extensions             // lists of extensions
+	signIns
 	lanes
 )
 
@@ -43,9 +45,8 @@ const (
 )
 
 type pacer struct {
-	share float64
-
 	mu      sync.Mutex
+	share   float64
 	lanes   [lanes]*group
 	named   map[string]*group
 	stopped time.Time // for every group: the penalty of a limit without a group
@@ -67,12 +68,25 @@ type group struct {
 	stopped  time.Time
 }
 
-func newPacer(share float64) *pacer {
-	p := &pacer{share: share, named: map[string]*group{}, changed: make(chan struct{})}
+func newPacer() *pacer {
+	p := &pacer{share: 1, named: map[string]*group{}, changed: make(chan struct{})}
 	for i := range p.lanes {
 		p.lanes[i] = &group{learning: true}
 	}
 	return p
+}
+
+// limit lowers the share. Of several clients with one credential the most modest decides.
+func (p *pacer) limit(share float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.share = min(p.share, share)
+}
+
+// assume takes a limit for a lane's as long as no answer says otherwise.
+func (p *pacer) assume(l lane, limit Limit) {
+	p.lanes[l].Limit = limit
+	p.named[limit.Group] = p.lanes[l]
 }
 
 // reserve waits until a write may be sent and holds its place.
@@ -131,19 +145,19 @@ func (p *pacer) begin(ctx context.Context, l lane) (*group, error) {
 // free reports whether the group admits one more request beside so many that are promised.
 func (p *pacer) free(g *group, promised int) bool {
 	now := time.Now()
-	if now.Before(later(p.stopped, g.stopped)) {
+	g.expire(now)
+	if now.Before(later(p.stopped, g.stopped)) || g.learning && g.flying+promised > 0 {
 		return false
-	}
-	if g.learning {
-		return g.flying+promised == 0
 	}
 	if g.Requests == 0 {
 		return true
 	}
-	g.expire(now)
 	own := g.flying + promised + len(g.answered)
-	return own < max(1, int(float64(g.Requests)*p.share+1e-9)) && own+len(g.foreign) < g.Requests
+	return own < p.ours(g) && own+len(g.foreign) < g.Requests
 }
+
+// ours is how many of the group's requests in a window may be ours.
+func (p *pacer) ours(g *group) int { return max(1, int(float64(g.Requests)*p.share+1e-9)) }
 
 // await calls take, with the lock held, each time it may succeed, until it does.
 func (p *pacer) await(ctx context.Context, l lane, take func(*group) bool) error {
@@ -187,7 +201,7 @@ func (p *pacer) next(g *group) time.Time {
 		return at
 	}
 	var at time.Time
-	if g.learning { // only an answer helps
+	if g.learning && g.flying > 0 { // only an answer helps
 		return at
 	}
 	for _, q := range [][]time.Time{g.answered, g.foreign} {
@@ -205,6 +219,14 @@ func (p *pacer) wake() {
 	}
 	close(p.changed)
 	p.changed = make(chan struct{})
+}
+
+// unsent takes back the turn of a request that was not sent after all.
+func (p *pacer) unsent(g *group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g.flying--
+	p.wake()
 }
 
 // lost ends a request that got no answer. The server may have counted it.
@@ -296,11 +318,7 @@ func (g *group) count(now time.Time) {
 
 func (g *group) expire(now time.Time) {
 	for _, q := range []*[]time.Time{&g.answered, &g.foreign} {
-		n := 0
-		for n < len(*q) && !now.Before((*q)[n]) {
-			n++
-		}
-		*q = slices.Delete(*q, 0, n)
+		*q = slices.Delete(*q, 0, len(*q)-len(unexpired(*q, now)))
 	}
 }
 
@@ -316,7 +334,44 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// limits returns what is known of each group.
+// soonest is how long it takes until the n-th further request of the lane can be sent, if all are sent as early as the
+// limit allows and each is answered at once; ok is false if no limit is known.
+func (p *pacer) soonest(l lane, n int) (wait time.Duration, ok bool) {
+	p.mu.Lock()
+	g, ours, now := *p.lanes[l], p.ours(p.lanes[l]), time.Now()
+	own, foreign, at := slices.Clone(g.answered), slices.Clone(g.foreign), later(now, later(p.stopped, g.stopped))
+	p.mu.Unlock()
+	if g.Requests == 0 {
+		return 0, false
+	}
+	for range g.flying {
+		own = append(own, at.Add(g.Window+slack))
+	}
+	for range n {
+		own, foreign = unexpired(own, at), unexpired(foreign, at)
+		for len(own) >= ours || len(own)+len(foreign) >= g.Requests {
+			switch {
+			case len(foreign) == 0 || len(own) > 0 && own[0].Before(foreign[0]):
+				at, own = own[0], own[1:]
+			default:
+				at, foreign = foreign[0], foreign[1:]
+			}
+		}
+		own = append(own, at.Add(g.Window+slack))
+	}
+	return at.Sub(now), true
+}
+
+// unexpired returns the part of the queue that still counts.
+func unexpired(queue []time.Time, now time.Time) []time.Time {
+	n := 0
+	for n < len(queue) && !now.Before(queue[n]) {
+		n++
+	}
+	return queue[n:]
+}
+
+// limits returns what answers have told of each group.
 func (p *pacer) limits() []Limit {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -53,11 +53,7 @@ func limitedAccount(limits map[string]rc.Limit) (*rc.Account, *atomic.Int32, htt
 		if recorder.Code == http.StatusTooManyRequests {
 			refused.Add(1)
 		}
-		for name, values := range recorder.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(recorder.Code)
-		_, _ = w.Write(recorder.Body.Bytes())
+		copyReply(w, recorder)
 	})
 }
 

@@ -2,30 +2,36 @@ package ringcentral
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	iso3166 "github.com/biter777/countries"
 )
 
-// country is one of those for which RingCentral asks for a state (schema ContactBusinessAddressInfo).
-type country uint8
+// countryCodes finds a country by its ISO 3166-1 codes and English name, in lower case. The library's own search takes
+// a hundred allocations, which the address of everybody in every full cycle would cost.
+var countryCodes = sync.OnceValue(func() map[string]iso3166.CountryCode {
+	codes := map[string]iso3166.CountryCode{}
+	for _, c := range iso3166.All() {
+		for _, name := range []string{c.Alpha2(), c.Alpha3(), c.String()} {
+			codes[strings.ToLower(name)] = c
+		}
+	}
+	return codes
+})
 
-const (
-	elsewhere country = iota
-	unitedStates
-	canada
-	unitedKingdom
-)
-
-var countryNames = [...]string{elsewhere: "", unitedStates: "United States", canada: "Canada", unitedKingdom: "United Kingdom"}
-
-// countries has the ISO 3166-1 codes and the names in use, in lower case.
-var countries = map[string]country{
-	"us": unitedStates, "usa": unitedStates, "u.s.": unitedStates, "u.s.a.": unitedStates,
-	"united states": unitedStates, "united states of america": unitedStates, "the united states": unitedStates,
-	"ca": canada, "can": canada, "canada": canada,
-	"gb": unitedKingdom, "gbr": unitedKingdom, "uk": unitedKingdom, "u.k.": unitedKingdom,
-	"great britain": unitedKingdom, "united kingdom": unitedKingdom,
-	"united kingdom of great britain and northern ireland": unitedKingdom,
+// countryOf recognises a country however the directory writes it, iso3166.Unknown if it does not.
+func countryOf(s string) iso3166.CountryCode {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return iso3166.Unknown
+	}
+	var room [64]byte
+	if c, ok := countryCodes()[string(lower(room[:0], s))]; ok {
+		return c
+	}
+	return iso3166.ByName(strings.TrimPrefix(strings.ToLower(s), "the ")) // other names and spellings, and other languages'
 }
 
 // The subdivisions of ISO 3166-2:US and ISO 3166-2:CA, code and English name. That RingCentral also takes the French
@@ -44,9 +50,9 @@ NT Northwest Territories;NS Nova Scotia;NU Nunavut;ON Ontario;PE Prince Edward I
 SK Saskatchewan;YT Yukon`
 )
 
-var subdivisions = map[country]map[string]bool{
-	unitedStates: codesAndNames(subdivisionsUS),
-	canada:       codesAndNames(subdivisionsCA),
+var subdivisions = map[iso3166.CountryCode]map[string]bool{
+	iso3166.USA: codesAndNames(subdivisionsUS),
+	iso3166.CAN: codesAndNames(subdivisionsCA),
 }
 
 func codesAndNames(list string) map[string]bool {
@@ -58,19 +64,14 @@ func codesAndNames(list string) map[string]bool {
 	return set
 }
 
-// countryOf recognises a country however the directory writes it.
-func countryOf(s string) country {
-	var room [64]byte
-	return countries[string(lower(room[:0], strings.TrimSpace(s)))]
-}
-
-// accepts reports whether the country takes s as a state.
-func (c country) accepts(s string) bool {
+// accepts reports whether RingCentral takes s as a state of the country. It asks for one in three countries (schema
+// ContactBusinessAddressInfo), and is known to know those of two.
+func accepts(c iso3166.CountryCode, s string) bool {
 	switch c {
-	case unitedStates, canada:
+	case iso3166.USA, iso3166.CAN:
 		var room [64]byte
 		return subdivisions[c][string(lower(room[:0], s))]
-	case unitedKingdom:
+	case iso3166.GBR:
 		return strings.TrimSpace(s) != ""
 	default:
 		return true

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"ringsync/connectors"
@@ -21,6 +20,7 @@ import (
 )
 
 const (
+	userAgent   = "ringsync"
 	readRetries = 3        // repeats of a failed read
 	mostBody    = 32 << 20 // a thousand listed accounts are about a megabyte
 	mostError   = 64 << 10 // of an error body
@@ -35,14 +35,19 @@ type call struct {
 	path   string // below the base URL, escaped
 	query  string
 	body   []byte
-	byID   bool // the path names one account
+	id     string // the account that the path names, "" if none
+	rest   bool   // of the REST API, whose base URL is another
+	lists  bool   // a list of extensions, which has a limit of its own
 }
 
 func (r call) lane() lane {
-	if r.method == http.MethodGet {
-		return reads
+	switch {
+	case r.method != http.MethodGet:
+		return writes
+	case r.lists:
+		return extensions
 	}
-	return writes
+	return reads
 }
 
 // answer is what came back.
@@ -53,6 +58,7 @@ type answer struct {
 	// stopped is how long the rate limit's penalty lasts, after a 429.
 	stopped time.Duration
 	token   string
+	secrets []string // what must not be told of it
 }
 
 // limited reports whether the answer says that a rate limit is exceeded. CMN-304, two requests for one account at the
@@ -61,25 +67,52 @@ func (a *answer) limited(code string) bool {
 	return a.status == http.StatusTooManyRequests && (code != "CMN-304" || a.header.Get("Retry-After") != "")
 }
 
-// said reads the body as what an error says. Some servers repeat the token that they refuse.
-func (a *answer) said() scim.ErrorBody {
-	said := scim.ParseError(a.body)
-	said.Detail = strings.ReplaceAll(said.Detail, a.token, "[redacted]")
-	return said
-}
+// said reads the body as what an error says. Some servers repeat what they refuse.
+func (a *answer) said() scim.ErrorBody { return hide(redactor(a.secrets...), a.body) }
 
 // errTimeout is not context.DeadlineExceeded: that one request took too long does not mean that the caller's time is up.
 var errTimeout = errors.New("no answer in time")
 
-// send waits for its turn, sends the request once and reads the answer. An error is a *connectors.Error that says
-// whether anything can have happened.
+// send waits for its turn, sends the request once and reads the answer. A token that is refused is renewed if it can
+// be, once: the gateway refuses before anything happens, so that a write may be sent again. An error is a
+// *connectors.Error that says whether anything can have happened.
 func (c *Client) send(ctx context.Context, r call) (*answer, error) {
+	for first := true; ; first = false {
+		a, err := c.once(ctx, r)
+		if a == nil || a.status != http.StatusUnauthorized || !c.token.refused(a.token) {
+			return a.success(), err
+		}
+		if !first {
+			if e, ok := errors.AsType[*connectors.Error](err); ok {
+				e.Remedy = remedyFresh
+			}
+			return nil, err
+		}
+		c.log.DebugContext(ctx, "token refused", "op", r.op)
+	}
+}
+
+// success returns the answer if it is one.
+func (a *answer) success() *answer {
+	if a == nil || a.status/100 != 2 {
+		return nil
+	}
+	return a
+}
+
+// once is send without a second try. An answer that is no success comes with its error.
+func (c *Client) once(ctx context.Context, r call) (*answer, error) {
 	group, err := c.pace.begin(ctx, r.lane())
 	if err != nil {
 		return nil, &connectors.Error{Fault: connectors.FaultTransient, Op: r.op, Detail: "not sent", Err: err}
 	}
+	token, err := c.bearer(ctx, r)
+	if err != nil {
+		c.pace.unsent(group)
+		return nil, err
+	}
 	began := time.Now()
-	a, err := c.exchange(ctx, r)
+	a, err := c.exchange(ctx, r, token)
 	if a == nil {
 		c.pace.lost(group)
 		c.log.DebugContext(ctx, "request failed", "op", r.op, "method", r.method, "after", time.Since(began), "error", err)
@@ -98,18 +131,14 @@ func (c *Client) send(ctx context.Context, r call) (*answer, error) {
 		c.log.WarnContext(ctx, "rate limit reached", "op", r.op, "group", a.header.Get("X-Rate-Limit-Group"), "wait", a.stopped)
 	}
 	if a.status/100 != 2 {
-		return nil, failure(r, a, said) // whatever of its body arrived
+		return a, failure(r, a, said) // whatever of its body arrived
 	}
 	return a, err
 }
 
 // exchange sends the request and reads the answer. An answer that broke off comes with an error; without an answer
 // there is only the error.
-func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
-	token, err := c.bearer(ctx, r.op)
-	if err != nil {
-		return nil, err
-	}
+func (c *Client) exchange(ctx context.Context, r call, token string) (*answer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
 	defer cancel()
 	req, err := c.request(ctx, r, token)
@@ -121,29 +150,42 @@ func (c *Client) exchange(ctx context.Context, r call) (*answer, error) {
 		return nil, unanswered(r, cause(ctx, err))
 	}
 	defer resp.Body.Close()
-	a := &answer{status: resp.StatusCode, header: resp.Header, token: token}
+	a := &answer{status: resp.StatusCode, header: resp.Header, token: token, secrets: c.token.secrets(token)}
 	if a.body, err = readBody(resp); err != nil {
 		return a, unanswered(r, fmt.Errorf("the answer broke off: %w", cause(ctx, err)))
 	}
 	return a, nil
 }
 
-func (c *Client) bearer(ctx context.Context, op string) (string, error) {
-	token, err := c.token(ctx)
+// bearer returns the token for the request. It refuses to write the account whose credential it is: a sync that
+// disabled its own service user could not even undo it.
+func (c *Client) bearer(ctx context.Context, r call) (string, error) {
+	token, err := c.token.access(ctx)
 	if err != nil {
 		if e, ok := errors.AsType[*connectors.Error](err); ok {
-			return "", e
+			own := *e // it is shared by all who wait
+			own.Op = r.op + ": " + own.Op
+			return "", &own
 		}
-		return "", &connectors.Error{Fault: connectors.FaultCredentials, Op: op, Detail: "no access token", Err: err}
+		return "", err
 	}
-	if token = strings.TrimSpace(token); token == "" {
-		return "", &connectors.Error{Fault: connectors.FaultCredentials, Op: op, Detail: "the access token is empty", Remedy: remedyToken}
+	if token == "" {
+		return "", &connectors.Error{Fault: connectors.FaultCredentials, Op: r.op, Detail: "the access token is empty", Remedy: remedyToken}
+	}
+	if r.id != "" && r.method != http.MethodGet && r.id == c.token.Identity().Owner {
+		return "", &connectors.Error{Fault: connectors.FaultRejected, Op: r.op, Code: "ServiceUser", Entra: "NotPermitted",
+			Detail: "this account is the service user that ringsync signs in as, which it never writes",
+			Remedy: "Name the account under safety.protect, or take the person out of scope."}
 	}
 	return token, nil
 }
 
 func (c *Client) request(ctx context.Context, r call, token string) (*http.Request, error) {
-	target := c.base.String() + r.path
+	base := *c.base
+	if r.rest {
+		base.Path = restPath
+	}
+	target := base.String() + r.path
 	if r.query != "" {
 		target += "?" + r.query
 	}
@@ -157,7 +199,10 @@ func (c *Client) request(ctx context.Context, r call, token string) (*http.Reque
 		req.Header.Set("Content-Type", "application/scim+json")
 	}
 	req.Header.Set("Accept", "application/scim+json, application/json")
-	req.Header.Set("User-Agent", "ringsync")
+	if r.rest {
+		req.Header.Set("Accept", "application/json")
+	}
+	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Authorization", "Bearer "+token)
 	return req, nil
 }

@@ -67,8 +67,8 @@ func digits(s string) string {
 
 // sameCountry: RingCentral answers a code with the country's name.
 func sameCountry(a, b string) bool {
-	code := iso3166.ByName(a)
-	return code != iso3166.Unknown && code == iso3166.ByName(b)
+	code := countryOf(a)
+	return code != iso3166.Unknown && code == countryOf(b)
 }
 
 // Schema returns RingCentral's SCIM user (schema ScimUser of its public API description). displayName, manager,

@@ -66,7 +66,7 @@ func (c *Client) Update(ctx context.Context, id string, changed []int, want []co
 		}
 		return bare, nil
 	}
-	r := call{op: op, method: http.MethodPatch, path: path, body: scim.PatchBody(operations), byID: true}
+	r := call{op: op, method: http.MethodPatch, path: path, body: scim.PatchBody(operations), id: id}
 	a, err := c.send(ctx, r)
 	if err != nil {
 		return connectors.Resource{}, err
@@ -94,7 +94,7 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 		c.Release()
 		return err
 	}
-	a, err := c.send(ctx, call{op: op, method: http.MethodDelete, path: path, byID: true})
+	a, err := c.send(ctx, call{op: op, method: http.MethodDelete, path: path, id: id})
 	if connectors.FaultOf(err) == connectors.FaultNotFound {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,8 +14,14 @@ import (
 
 // Options say what kind of account it is. Note that the zero value has no free licence.
 type Options struct {
-	// Token is the bearer token that opens the account; "" takes any request.
+	// Token is the bearer token that opens the account; "" takes any request if there is no App either.
 	Token string
+	// App, if not nil, signs in at /restapi/oauth/token; the access tokens that it gets open the account too.
+	App *App
+	// Scopes are the application permissions of Token; nil for all.
+	Scopes []string
+	// SCIMOnly shuts the REST API to Token.
+	SCIMOnly bool
 	// Licenses is the number of unassigned extensions, each good for one create; negative for no limit.
 	Licenses int
 	// AllowDuplicates lets several accounts use one mail, so that a create that was blindly repeated shows.
@@ -44,8 +51,8 @@ type Options struct {
 	NoJournal bool
 }
 
-// Account is an emulated RingCentral account, an http.Handler with the base path /scim/v2. All methods may be called
-// at any time from any goroutine.
+// Account is an emulated RingCentral account, an http.Handler with the base paths /scim/v2 and /restapi. All methods
+// may be called at any time from any goroutine.
 type Account struct {
 	options Options
 	mux     *http.ServeMux
@@ -53,6 +60,7 @@ type Account struct {
 	mu       sync.Mutex
 	store    *store
 	licenses int
+	tokens   tokens
 	buckets  map[string]*bucket
 	inFlight map[string]bool // the users with a write under way, by id or folded user name
 	requests map[string]int  // by route
@@ -82,7 +90,11 @@ func New(options Options) *Account {
 	for _, r := range routes() {
 		a.mux.Handle(r.method+" /scim/v2"+r.path, a.handler(r))
 	}
+	for _, r := range restRoutes() {
+		a.mux.Handle(r.method+" "+r.path, a.handler(r))
+	}
 	a.mux.Handle("/scim/v2/", a.handler(route{group: Light, maxBody: small, serve: noSuchPath}))
+	a.mux.Handle("/restapi/", a.handler(route{group: Light, maxBody: small, rest: true, serve: noSuchResource}))
 	return a
 }
 
@@ -102,23 +114,25 @@ type route struct {
 	maxBody      int64
 	write        bool
 	serve        func(*Account, *exchange) (reply, error) // an error other than a *refusal is answered 500
+	rest         bool                                     // of the REST API, not SCIM's
+	open         bool                                     // takes no bearer token
 }
 
 // routes are the operations that RingCentral documents. There is none for groups, bulk or me.
 func routes() []route {
 	return []route{
-		{"GET", "/ServiceProviderConfig", Light, small, false, (*Account).providerConfig},
-		{"GET", "/ResourceTypes", Light, small, false, (*Account).resourceTypes},
-		{"GET", "/ResourceTypes/{id}", Light, small, false, (*Account).resourceType},
-		{"GET", "/Schemas", Light, small, false, (*Account).schemas},
-		{"GET", "/Schemas/{id}", Light, small, false, (*Account).schema},
-		{"GET", "/Users", Light, small, false, (*Account).list},
-		{"POST", "/Users/.search", Light, small, false, (*Account).search},
-		{"GET", "/Users/{id}", Light, small, false, (*Account).get},
-		{"POST", "/Users", Heavy, large, true, (*Account).create},
-		{"PUT", "/Users/{id}", Heavy, large, true, (*Account).put},
-		{"PATCH", "/Users/{id}", Heavy, large, true, (*Account).patch},
-		{"DELETE", "/Users/{id}", Heavy, small, true, (*Account).delete},
+		{"GET", "/ServiceProviderConfig", Light, small, false, (*Account).providerConfig, false, false},
+		{"GET", "/ResourceTypes", Light, small, false, (*Account).resourceTypes, false, false},
+		{"GET", "/ResourceTypes/{id}", Light, small, false, (*Account).resourceType, false, false},
+		{"GET", "/Schemas", Light, small, false, (*Account).schemas, false, false},
+		{"GET", "/Schemas/{id}", Light, small, false, (*Account).schema, false, false},
+		{"GET", "/Users", Light, small, false, (*Account).list, false, false},
+		{"POST", "/Users/.search", Light, small, false, (*Account).search, false, false},
+		{"GET", "/Users/{id}", Light, small, false, (*Account).get, false, false},
+		{"POST", "/Users", Heavy, large, true, (*Account).create, false, false},
+		{"PUT", "/Users/{id}", Heavy, large, true, (*Account).put, false, false},
+		{"PATCH", "/Users/{id}", Heavy, large, true, (*Account).patch, false, false},
+		{"DELETE", "/Users/{id}", Heavy, small, true, (*Account).delete, false, false},
 	}
 }
 
@@ -155,7 +169,7 @@ func (a *Account) handler(rt route) http.Handler {
 
 // answer takes the request through the gateway, the fault set for it if any, and SCIM.
 func (a *Account) answer(x *exchange) reply {
-	if refused, ok := a.authorize(x.request); !ok {
+	if refused, ok := a.authorize(x); !ok {
 		return refused
 	}
 	if refused, ok := a.throttle(x); !ok {
@@ -169,17 +183,32 @@ func (a *Account) answer(x *exchange) reply {
 	return a.rated(x, p)
 }
 
-// authorize checks the bearer token. The gateway answers without rate-limit headers: it knows no user yet.
-func (a *Account) authorize(r *http.Request) (reply, bool) {
-	if a.options.Token == "" {
+// authorize checks the bearer token and what it may do. The gateway answers without rate-limit headers: it knows no
+// user yet.
+func (a *Account) authorize(x *exchange) (reply, bool) {
+	if x.route.open || a.options.Token == "" && a.options.App == nil {
 		return reply{}, true
 	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	switch {
-	case !strings.EqualFold(scheme, "Bearer") || token == "":
+	scheme, token, _ := strings.Cut(x.request.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return unauthorized("OAU-149", "Unparsable access token"), false
-	case subtle.ConstantTimeCompare([]byte(token), []byte(a.options.Token)) == 0:
-		return unauthorized("OAU-213", "Token not found"), false
+	}
+	scopes, rest := a.options.Scopes, !a.options.SCIMOnly
+	if a.options.Token == "" || subtle.ConstantTimeCompare([]byte(token), []byte(a.options.Token)) == 0 {
+		code, message := a.signedIn(token, x.now)
+		if code != "" {
+			return unauthorized(code, message), false
+		}
+		scopes, rest = a.options.App.Scopes, true
+	}
+	needed := "ReadAccounts"
+	if x.route.write {
+		needed = "EditAccounts"
+	}
+	if x.route.rest && !rest || scopes != nil && !slices.Contains(scopes, needed) {
+		p := gatewayReply(http.StatusForbidden, "CMN-401", "In order to call this API endpoint, application needs to have ["+needed+"] permission")
+		p.unrated = true
+		return p, false
 	}
 	return reply{}, true
 }
@@ -233,6 +262,9 @@ func (a *Account) operate(x *exchange) reply {
 	if !ok {
 		refused = &refusal{http.StatusInternalServerError, "", err.Error()}
 	}
+	if x.route.rest {
+		return gatewayReply(refused.status, refused.scimType, refused.detail)
+	}
 	return refused.reply()
 }
 
@@ -241,7 +273,7 @@ func (x *exchange) serve(a *Account) (reply, error) {
 	if int64(len(x.body)) > x.route.maxBody {
 		return reply{}, &refusal{http.StatusRequestEntityTooLarge, "", "Request body is too large"}
 	}
-	if x.request.Method != http.MethodGet && x.request.Method != http.MethodDelete {
+	if x.request.Method != http.MethodGet && x.request.Method != http.MethodDelete && !x.route.open {
 		kind, _, _ := strings.Cut(x.request.Header.Get("Content-Type"), ";")
 		if kind = strings.ToLower(strings.TrimSpace(kind)); kind != scimJSON && kind != plainJSON {
 			return reply{}, &refusal{http.StatusUnsupportedMediaType, "", "Content-Type must be " + scimJSON + " or " + plainJSON}

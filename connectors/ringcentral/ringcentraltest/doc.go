@@ -1,5 +1,6 @@
 // Package ringcentraltest owns an emulated RingCentral account: the SCIM 2.0 API below /scim/v2 as RingCentral
-// documents it and as its published examples and its users show it, for tests, the demo and the sandbox.
+// documents it and as its published examples and its users show it, the token endpoint of the JWT bearer grant, and
+// the list of extensions of the REST API, for tests, the demo and the sandbox.
 //
 // It is as strict and as awkward as the real service is known to be. Where the public material is silent it takes the
 // reading that is harder on a client: unknown attributes are refused, PATCH takes RFC 7644's shapes only, lists leave
@@ -11,5 +12,5 @@
 // with an in-memory transport sees both run on virtual time.
 //
 // The description of the API that requests and replies are held against is in the folder contract, which is for tests
-// only; the OAuth token endpoint and the REST API beside SCIM are not emulated.
+// only. Of the REST API beside SCIM only what reads extensions is emulated.
 package ringcentraltest

@@ -105,7 +105,7 @@ func TestUnknownPaths(t *testing.T) {
 	c.do("GET", "/health", "").wantError(t, 404, "")
 	c.do("DELETE", "/Users", "").wantError(t, 404, "")
 	c.base = strings.TrimSuffix(c.base, "/scim/v2")
-	c.do("GET", "/restapi/v1.0/account/~/extension", "").want(t, 404)
+	c.do("GET", "/restapi/v1.0/account/~/call-log", "").want(t, 404)
 	if n := account.Requests()["other"]; n != 4 {
 		t.Errorf("%d other requests, want 4", n)
 	}

@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// The rate-limit groups that SCIM's operations belong to, as X-Rate-Limit-Group names them.
+// The rate-limit groups that the operations belong to, as X-Rate-Limit-Group names them.
 const (
-	Light = "light" // reads
-	Heavy = "heavy" // writes
+	Light  = "light"  // SCIM reads, and reads of one extension
+	Medium = "medium" // lists of extensions
+	Heavy  = "heavy"  // SCIM writes
+	Auth   = "auth"   // signing in
 )
 
 // Limit is what one group may take.
@@ -20,11 +22,13 @@ type Limit struct {
 	Penalty  time.Duration // how long the group is shut after a request too many; every request in it begins it anew
 }
 
-// DocumentedLimits are RingCentral's defaults for SCIM's two groups, for each user of each application.
+// DocumentedLimits are RingCentral's defaults, for each user of each application.
 func DocumentedLimits() map[string]Limit {
 	return map[string]Limit{
-		Light: {Requests: 50, Window: time.Minute, Penalty: time.Minute},
-		Heavy: {Requests: 10, Window: time.Minute, Penalty: time.Minute},
+		Light:  {Requests: 50, Window: time.Minute, Penalty: time.Minute},
+		Medium: {Requests: 40, Window: time.Minute, Penalty: time.Minute},
+		Heavy:  {Requests: 10, Window: time.Minute, Penalty: time.Minute},
+		Auth:   {Requests: 5, Window: time.Minute, Penalty: time.Minute},
 	}
 }
 
@@ -38,7 +42,7 @@ type bucket struct {
 }
 
 func newBuckets(limits map[string]Limit) map[string]*bucket {
-	buckets := map[string]*bucket{Light: {}, Heavy: {}}
+	buckets := map[string]*bucket{Light: {}, Medium: {}, Heavy: {}, Auth: {}}
 	for group, limit := range limits {
 		buckets[strings.ToLower(group)] = &bucket{limit: limit, penalty: limit.Penalty}
 	}

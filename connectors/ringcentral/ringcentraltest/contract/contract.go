@@ -1,5 +1,5 @@
-// Package contract owns the description of RingCentral's SCIM API as this project uses it, and holds requests and
-// replies against it in tests.
+// Package contract owns the description of RingCentral's SCIM API, of its token endpoint and of its list of extensions as
+// this project uses them, and holds requests and replies against it in tests.
 //
 // The description (scim.openapi.yaml) is stricter than a service would be: what it does not name is an error. It is
 // checked around any handler, the emulator's or another. The package is for tests: nothing that is not a test may
@@ -151,14 +151,21 @@ func options() *openapi3filter.Options {
 	return &openapi3filter.Options{
 		IncludeResponseStatus: true,
 		SkipSettingDefaults:   true,
-		AuthenticationFunc:    bearer,
+		AuthenticationFunc:    authenticated,
 	}
 }
 
-// bearer wants a bearer token; which one is the handler's affair.
-func bearer(_ context.Context, input *openapi3filter.AuthenticationInput) error {
-	header := input.RequestValidationInput.Request.Header.Get("Authorization")
-	if token, ok := strings.CutPrefix(header, "Bearer "); !ok || token == "" {
+// authenticated wants a bearer token, or to sign in the Basic header of an application; which one is the handler's
+// affair.
+func authenticated(_ context.Context, input *openapi3filter.AuthenticationInput) error {
+	r := input.RequestValidationInput.Request
+	if input.SecuritySchemeName == "basic" {
+		if id, secret, ok := r.BasicAuth(); !ok || id == "" || secret == "" {
+			return errors.New("no Basic authentication")
+		}
+		return nil
+	}
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !ok || token == "" {
 		return errors.New("no bearer token")
 	}
 	return nil
