@@ -115,9 +115,8 @@ func (c *Config) checkTarget() {
 		c.doc.add("target.oauth", "target has both token and oauth: keep one")
 	case t.OAuth != nil:
 		c.checkURL("target.oauth.url", t.OAuth.URL)
-		c.doc.add("target.oauth", "target.oauth is not supported by this build: use target.token")
 	case t.Token.Empty() && t.URL != "":
-		c.doc.add("target.token", "target needs a token")
+		c.doc.add("target.token", "target needs a token, or oauth")
 	}
 }
 

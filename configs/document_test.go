@@ -79,7 +79,7 @@ users:
 		{base + "  concurrency: ${SECRET}", "ringsync.yaml:9:16: target.concurrency must be a whole number, not a text"},
 		{base + "  concurrency: ${SHARE}", "ringsync.yaml:9:16: target.concurrency must be a whole number, not a text"},
 		{base + "safety: {adopt: \"${SECRET}\"}", `ringsync.yaml:9:17: safety.adopt cannot be "${SECRET}"; it is one of unclaimed, always, never`},
-		{strings.Replace(base, "t0ken", "${EMPTY}", 1), "ringsync.yaml:8:10: target needs a token"},
+		{strings.Replace(base, "t0ken", "${EMPTY}", 1), "ringsync.yaml:8:10: target needs a token, or oauth"},
 	} {
 		if got := problemsOf(tc.text); got != tc.want {
 			t.Errorf("got\n%s\nwant\n%s", got, tc.want)

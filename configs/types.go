@@ -65,6 +65,9 @@ type Target struct {
 	// SCIM token of the RingCentral account.
 	Token Secret `yaml:"token"`
 	OAuth *OAuth `yaml:"oauth"`
+	// What becomes of an address that RingCentral would refuse, and the whole person with it: it is left out with a
+	// warning, or the person fails.
+	Address string `yaml:"address" jsonschema:"enum=warn,enum=fail,default=warn"`
 	// Share of RingCentral's rate limits that ringsync may use up; the rest is left to the account's other apps.
 	RateShare float64 `yaml:"rate_share" jsonschema:"exclusiveMinimum=0,maximum=1,default=1"`
 	// Requests in flight at most.

@@ -18,8 +18,9 @@ func newCheckCommand(a *app) *cobra.Command {
 		Use:   "check",
 		Short: "Test the connection to both sides, and what the credentials may do",
 		Long: `Tries the credentials of both sides, the permissions that reading takes, RingCentral's discovery documents and its
-limits, and says what is missing. Nothing is written, and no state file is opened. Whether RingCentral lets us write
-cannot be seen from reads, so that stays unproven until the first sync.
+limits, tells whose token it is, how many licences are free and whose the accounts are, and says what is missing.
+Nothing is written; the state file is only read. A SCIM token does not show whether RingCentral lets us write, so that
+stays unproven until the first sync; a token from target.oauth does.
 
 Exit codes: 0 all that is needed works; 1 something does not; 4 wrong credentials; 64 wrong usage or configuration.`,
 		Args: cobra.NoArgs,
@@ -31,7 +32,7 @@ Exit codes: 0 all that is needed works; 1 something does not; 4 wrong credential
 type finding struct {
 	Side   string `json:"side"` // source, target
 	What   string `json:"what"`
-	Status string `json:"status"` // ok, missing, unproven, failed, warning
+	Status string `json:"status"` // ok, proved, missing, unproven, optional, failed, warning
 	Detail string `json:"detail"`
 }
 
@@ -50,18 +51,29 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := newJob(c)
-	if err != nil {
-		return err
+	j, stateErr := a.open(ctx, c, true)
+	if stateErr != nil { // the connections can be tested without it
+		if j, err = newJob(c); err != nil {
+			return err
+		}
+		if err := j.connect(a, ""); err != nil {
+			return err
+		}
 	}
-	if err := j.connect(a, ""); err != nil {
-		return err
-	}
+	defer j.close()
 	out := &findings{Job: c.Job, OK: true}
 	source, sourceErr := j.source.Check(ctx)
-	out.source(source, sourceErr)
+	out.source(source, sourceErr, time.Now())
 	target, targetErr := j.target.Check(ctx)
-	out.target(target, targetErr)
+	out.target(target, targetErr, time.Now())
+	if targetErr == nil {
+		kinds, err := j.accountKinds(ctx)
+		if err != nil {
+			out.add("target", "whose accounts", "warning", "%v", err)
+		} else {
+			out.kinds(kinds, stateErr, c.Safety.Adopt)
+		}
+	}
 	for _, f := range out.Findings {
 		out.OK = out.OK && f.Status != "missing" && f.Status != "failed"
 	}
@@ -84,7 +96,7 @@ func (a *app) check(ctx context.Context) error {
 // skewLimit is how far clocks may be apart before tokens and Retry-After dates suffer.
 const skewLimit = time.Minute
 
-func (f *findings) source(r entra.Report, err error) {
+func (f *findings) source(r entra.Report, err error, now time.Time) {
 	if r.App.ID != "" {
 		f.add("source", "application", "ok", "%s (%s)", r.App.DisplayName, r.App.ID)
 		detail := fmt.Sprintf("assigned: %s, %s", count(r.Users, "user"), count(r.Groups, "group"))
@@ -96,6 +108,7 @@ func (f *findings) source(r entra.Report, err error) {
 	for _, p := range r.Permissions {
 		f.add("source", p.Name, permissionStatus(p), "%s", p.Why)
 	}
+	f.ends("source", "source.credential.certificate", r.CredentialEnds, now)
 	f.skew("source", r.ClockSkew)
 	if err != nil {
 		f.add("source", "connection", "failed", "%v", err)
@@ -110,12 +123,17 @@ func permissionStatus(p entra.Permission) string {
 	return string(p.State)
 }
 
-func (f *findings) target(r ringcentral.Report, err error) {
+func (f *findings) target(r ringcentral.Report, err error, now time.Time) {
+	f.ends("target", "target.oauth.jwt", r.Ends, now)
 	if err != nil {
 		f.add("target", "connection", "failed", "%v", err)
 		return
 	}
 	f.add("target", "connection", "ok", "%s", r.URL)
+	f.rest(r)
+	for _, s := range r.Scopes {
+		f.add("target", s.Name, string(s.State), "%s", s.Why)
+	}
 	f.add("target", "accounts", "ok", "%d", r.Accounts)
 	f.add("target", "PATCH and filters", supported(r.Provider.Patch.Supported && r.Provider.Filter.Supported), "ServiceProviderConfig: patch %v, filter %v", r.Provider.Patch.Supported, r.Provider.Filter.Supported)
 	for _, l := range r.Limits {
@@ -124,8 +142,46 @@ func (f *findings) target(r ringcentral.Report, err error) {
 	for _, w := range r.Warnings {
 		f.add("target", "discovery", "warning", "%s", w)
 	}
-	f.add("target", "right to write", "unproven", "EditAccounts cannot be seen from reads; the first sync will tell")
 	f.skew("target", r.ClockSkew)
+}
+
+// rest files what only RingCentral's REST API tells. That it is shut to a token is no failure.
+func (f *findings) rest(r ringcentral.Report) {
+	if r.Self != nil {
+		f.add("target", "signed in as", "ok", "%s <%s>, account %s", r.Self.Name, r.Self.Mail, r.Self.ID)
+		switch d := r.Self.Directory; {
+		case d == nil:
+			f.add("target", "directory provider", "unproven", "it cannot be read; it must be SCIM (Account Settings, Directory Integration)")
+		case *d:
+			f.add("target", "directory provider", "unproven", "the account may have one; that it is SCIM cannot be read (Account Settings, Directory Integration)")
+		default:
+			f.add("target", "directory provider", "warning", "RingCentral says that the account's plan has no directory integration, which SCIM takes")
+		}
+	}
+	switch {
+	case r.FreeLicences == nil:
+		f.add("target", "free licences", "unproven", "the REST API, which tells, is shut to this token: %v", r.NoREST)
+	case *r.FreeLicences == 0:
+		f.add("target", "free licences", "warning", "none: whoever is to get an account waits until an extension is unassigned")
+	default:
+		f.add("target", "free licences", "ok", "%d unassigned extensions", *r.FreeLicences)
+	}
+}
+
+// endsSoon is how long before its end a credential is warned about.
+const endsSoon = 20 * 24 * time.Hour
+
+// ends warns of a credential that stops working soon.
+func (f *findings) ends(side, what string, end, now time.Time) {
+	switch left := end.Sub(now); {
+	case end.IsZero():
+	case left <= 0:
+		f.add(side, "credential", "warning", "%s ended on %s: renew it", what, end.UTC().Format(time.DateOnly))
+	case left <= endsSoon:
+		f.add(side, "credential", "warning", "%s ends on %s, in %s: renew it", what, end.UTC().Format(time.DateOnly), count(int(left/(24*time.Hour)), "day"))
+	default:
+		f.add(side, "credential", "ok", "%s works until %s", what, end.UTC().Format(time.DateOnly))
+	}
 }
 
 func supported(ok bool) string {

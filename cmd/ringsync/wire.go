@@ -28,7 +28,8 @@ type job struct {
 	source  *entra.Client
 	target  *ringcentral.Client
 	engine  *engine.Job
-	file    *bolt.DB // nil if the job keeps its changes to itself
+	store   *state.Store // nil if no state was opened
+	file    *bolt.DB     // nil if the job keeps its changes to itself
 	close   func() error
 }
 
@@ -60,15 +61,27 @@ func (j *job) connect(a *app, defaultAccess string) (err error) {
 	if err != nil {
 		return &exitError{exitUsage, fmt.Errorf("source: %w", err)}
 	}
-	j.target, err = ringcentral.New(ringcentral.Options{
-		URL: c.Target.URL, Token: ringcentral.StaticToken(c.Target.Token.Reveal()),
-		RateShare: c.Target.RateShare, Concurrency: c.Target.Concurrency,
-		Slots: j.mapping.Target(), Logger: a.log,
-	})
+	credential, err := credential(c.Target, a)
+	if err == nil {
+		j.target, err = ringcentral.New(ringcentral.Options{
+			URL: c.Target.URL, Token: credential,
+			RateShare: c.Target.RateShare, Concurrency: c.Target.Concurrency, RefuseBadAddress: c.Target.Address == "fail",
+			Slots: j.mapping.Target(), Logger: a.log,
+		})
+	}
 	if err != nil {
 		return &exitError{exitUsage, fmt.Errorf("target: %w", err)}
 	}
 	return nil
+}
+
+// credential is how the job signs in to RingCentral.
+func credential(t configs.Target, a *app) (*ringcentral.Credential, error) {
+	if t.OAuth == nil {
+		return ringcentral.StaticToken(t.Token.Reveal()), nil
+	}
+	return ringcentral.JWTGrant(ringcentral.JWT{URL: t.OAuth.URL, ClientID: t.OAuth.ClientID,
+		ClientSecret: t.OAuth.ClientSecret.Reveal(), Assertion: t.OAuth.JWT.Reveal(), Logger: a.log})
 }
 
 // open opens the state and builds the job over it. A dry run gets a state that keeps its changes to itself: a missing
@@ -95,18 +108,17 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 			err = errors.Join(err, j.close())
 		}
 	}()
-	store, err := j.bind(ctx, db)
-	if err != nil {
+	if j.store, err = j.bind(ctx, db); err != nil {
 		return nil, err
 	}
-	resolved, err := engine.DefaultAccess(ctx, store)
+	resolved, err := engine.DefaultAccess(ctx, j.store)
 	if err != nil {
 		return nil, err
 	}
 	if err := j.connect(a, resolved); err != nil {
 		return nil, err
 	}
-	j.engine = engine.New(store, j.source, j.options(a))
+	j.engine = engine.New(j.store, j.source, j.options(a))
 	return j, nil
 }
 
@@ -136,11 +148,10 @@ func (j *job) rehearsal(ctx context.Context, a *app) (*job, error) {
 	}
 	r := *j
 	r.file, r.close = nil, snapshot.Close
-	store, err := r.bind(ctx, state.NewOverlay(snapshot))
-	if err != nil {
+	if r.store, err = r.bind(ctx, state.NewOverlay(snapshot)); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
-	r.engine = engine.New(store, r.source, r.options(a))
+	r.engine = engine.New(r.store, r.source, r.options(a))
 	return &r, nil
 }
 

@@ -25,6 +25,7 @@ type Report struct {
 	TokenRoles                       []string // permissions that the token claims; nil if it cannot be read
 	Permissions                      []Permission
 	ClockSkew                        time.Duration // the service's clock less ours
+	CredentialEnds                   time.Time     // of a certificate; zero for what does not say when it ends
 	Requests                         int64
 }
 
@@ -49,7 +50,7 @@ const (
 // Check tests the connection with a handful of reads. The report holds what was found until the error, if any: bad
 // credentials, an unknown tenant or application, no answer. A missing permission is in the report and not an error.
 func (c *Client) Check(ctx context.Context) (Report, error) {
-	r := Report{App: connectors.App{AppID: c.opts.App, TenantID: c.opts.Tenant}}
+	r := Report{App: connectors.App{AppID: c.opts.App, TenantID: c.opts.Tenant}, CredentialEnds: credentialEnds(c.token)}
 	token, err := c.token.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.scope}})
 	if err != nil {
 		return r, err

@@ -122,7 +122,22 @@ func certificateCredential(tenant string, c Credential, client azcore.ClientOpti
 	if err != nil {
 		return nil, unusable(err)
 	}
-	return cred, nil
+	return expiring{cred, certs[0].NotAfter}, nil
+}
+
+// expiring is a credential that says when it stops working for good.
+type expiring struct {
+	azcore.TokenCredential
+	ends time.Time
+}
+
+// credentialEnds returns the end of the credential, zero if it does not say.
+func credentialEnds(c azcore.TokenCredential) time.Time {
+	if source, ok := c.(tokenSource); ok {
+		c = source.TokenCredential
+	}
+	e, _ := c.(expiring)
+	return e.ends
 }
 
 // staticToken is a token that somebody else obtained.
