@@ -39,8 +39,12 @@ func TestFit(t *testing.T) {
 		{"phone as people write it", change{mobile: str("+49 (0)89/1234-56.78")}, nil, "", ""},
 		{"phone in brackets", change{mobile: str("[+1] 650 555 0100")}, nil, "", ""},
 		{"phone that no library would take", change{mobile: str("+1 11")}, nil, "", ""},
-		{"phone without a country", change{mobile: str("089 1234567")}, []int{mobile}, "phoneNumbers: not in the international form", ""},
-		{"phone with 00", change{mobile: str("0049 89 1234567")}, []int{mobile}, "phoneNumbers: not in the international form", ""},
+		{"phone without a country", change{mobile: str("089 1234567"), country: null, region: null}, []int{mobile}, "phoneNumbers: not in the international form (+, country code, number): it is", ""},
+		{"phone of another country", change{mobile: str("089 1234567")}, []int{mobile}, "phoneNumbers: not in the international form (+, country code, number) nor a number of United States", ""},
+		{"phone with 00, no country", change{mobile: str("0049 89 1234567"), country: null, region: null}, []int{mobile}, "phoneNumbers: not in the international form", ""},
+		{"national phone with an extension", change{mobile: str("(650) 555-0100 x12")}, []int{mobile}, "phoneNumbers: not in", ""},
+		{"no phone at all", change{mobile: str("ask at the desk")}, []int{mobile}, "phoneNumbers: not in", ""},
+		{"a novel", change{mobile: str(strings.Repeat("650 555 0100 ", 50))}, []int{mobile}, "phoneNumbers: not in", ""},
 		{"phone that begins with zero", change{mobile: str("+049891234")}, []int{mobile}, "phoneNumbers: not in the international form", ""},
 		{"phone with an extension", change{mobile: str("+1 650 555 0100 x12")}, []int{mobile}, "phoneNumbers: not in the international form", ""},
 		{"phone too short", change{mobile: str("+4")}, []int{mobile}, "phoneNumbers: not in", ""},
@@ -98,6 +102,48 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// A number as it is dialled within the person's country gets the country, though their address is left out.
+func TestNationalPhones(t *testing.T) {
+	c := newClient(t, "https://x.test")
+	for _, test := range []struct{ phone, state, country, want string }{
+		{"(650) 555-0100", "CA", "US", "+16505550100"},
+		{"650.555.0100", "CA", "United States", "+16505550100"},
+		{"089 1234567", "", "Germany", "+49891234567"},
+		{"0171/1234567", "Bayern", "DE", "+491711234567"},
+		{"0049 89 1234567", "", "Deutschland", "+49891234567"},
+		{"020 7946 0958", "London", "UK", "+442079460958"},
+		{"06 12 34 56 78", "", "France", "+33612345678"},
+		{"089 1234567", "", "", ""},
+		{"12", "", "DE", ""},
+		{"(650) 555-0100", "Kalifornien", "US", "+16505550100"},
+	} {
+		values := person("ann@x.test")
+		values[mobile], values[region], values[country] = str(test.phone), str(test.state), str(test.country)
+		c.Fit(values)
+		if got := values[mobile].Text(); got != test.want {
+			t.Errorf("%s in %q is %q; want %q", test.phone, test.country, got, test.want)
+		}
+	}
+}
+
+// With target.address: fail a bad address is a problem of the person; with or without, none of it is sent.
+func TestRefuseBadAddress(t *testing.T) {
+	c := newClient(t, "https://x.test", func(o *ringcentral.Options) { o.RefuseBadAddress = true })
+	values := person("ann@x.test")
+	if got := c.Fit(values); len(got.Problems)+len(got.Warnings) > 0 {
+		t.Errorf("a good address: %+v", got)
+	}
+	values[region] = str("Kalifornien")
+	got := c.Fit(values)
+	compareNotes(t, "problems", got.Problems, `addresses: state "Kalifornien" is not one RingCentral knows for United States`)
+	compareNotes(t, "warnings", got.Warnings, "")
+	for _, slot := range []int{street, locality, region, postalCode, country} {
+		if values[slot].Kind() != connectors.Absent {
+			t.Errorf("%s is %q", paths[slot], values[slot].Text())
+		}
+	}
+}
+
 func compareNotes(t *testing.T, what string, got []connectors.Note, want string) {
 	t.Helper()
 	lines := strings.Split(want, "\n")
@@ -126,7 +172,7 @@ func TestFitOfUnmapped(t *testing.T) {
 func TestWhatFitsIsAccepted(t *testing.T) {
 	_, c := account(t, rc.Options{Licenses: -1, AllowDuplicates: true})
 	odd := rapid.OneOf(rapid.Just(""), rapid.StringMatching(`[ -~äéß]{0,70}`), rapid.SampledFrom([]string{"US", "usa", "Canada", "UK", "Germany", "CA",
-		"ca", "Ontario", "Québec", "+1 650 555 0100", "+49 89/123", "0650", "California"}))
+		"ca", "Ontario", "Québec", "+1 650 555 0100", "+49 89/123", "0650", "(650) 555-0100", "089 1234567", "California"}))
 	rapid.Check(t, func(t *rapid.T) {
 		values := person("ann@x.test")
 		for _, slot := range []int{title, mobile, street, locality, region, postalCode, country, department} {
@@ -147,11 +193,16 @@ func TestWhatFitsIsAccepted(t *testing.T) {
 
 func BenchmarkFit(b *testing.B) {
 	c := newClient(b, "https://x.test")
-	good := person("ann@x.test")
-	values := make([]connectors.Value, len(good))
-	b.ReportAllocs()
-	for b.Loop() {
-		copy(values, good)
-		c.Fit(values)
+	for name, phone := range map[string]string{"E.164": "+1 (650) 555-0100", "national": "(650) 555-0100"} {
+		b.Run(name, func(b *testing.B) {
+			good := person("ann@x.test")
+			good[mobile] = str(phone)
+			values := make([]connectors.Value, len(good))
+			b.ReportAllocs()
+			for b.Loop() {
+				copy(values, good)
+				c.Fit(values)
+			}
+		})
 	}
 }

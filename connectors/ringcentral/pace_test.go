@@ -413,3 +413,43 @@ func BenchmarkUpdate(b *testing.B) {
 		}
 	}
 }
+
+// How long the outbox takes is told beforehand, to the request, whatever has been used of the limit and by whom.
+func TestETA(t *testing.T) {
+	for _, test := range []struct {
+		before, others, pending int
+		share                   float64
+		pause                   time.Duration
+	}{
+		{1, 0, 1, 1, 0}, {1, 0, 9, 1, 0}, {1, 0, 10, 1, 0}, {7, 0, 100, 1, 20 * time.Second}, {10, 0, 1, 1, 0}, {10, 0, 25, 1, 59 * time.Second},
+		{3, 0, 30, 0.5, 10 * time.Second}, {1, 6, 50, 1, 5 * time.Second}, {2, 8, 3, 0.3, 0}, {1, 0, 1000, 1, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			_, refused, h := limitedAccount(rc.DocumentedLimits())
+			others, c := overMemory(t, h), overMemory(t, h, func(o *ringcentral.Options) { o.RateShare = test.share })
+			if _, ok := c.ETA(5); ok {
+				t.Error("a time is told before anything is known")
+			}
+			create := func(c *ringcentral.Client, n int) {
+				for i := range n {
+					if _, err := c.Create(t.Context(), person(fmt.Sprintf("%p-%d-%d@x.test", c, i, time.Now().UnixNano()))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			create(others, test.others)
+			time.Sleep(test.pause)
+			create(c, test.before)
+			time.Sleep(test.pause)
+			told, ok := c.ETA(test.pending)
+			began := time.Now()
+			create(c, test.pending)
+			if took := time.Since(began); !ok || took != told || refused.Load() > 0 {
+				t.Errorf("%+v: told %v, took %v", test, told, took)
+			}
+			if again, ok := c.ETA(0); !ok || again != 0 {
+				t.Errorf("nothing takes %v", again)
+			}
+		})
+	}
+}
