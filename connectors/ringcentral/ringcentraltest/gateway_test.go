@@ -106,8 +106,8 @@ func TestUnknownPaths(t *testing.T) {
 	c.do("DELETE", "/Users", "").wantError(t, 404, "")
 	c.base = strings.TrimSuffix(c.base, "/scim/v2")
 	c.do("GET", "/restapi/v1.0/account/~/call-log", "").want(t, 404)
-	if n := account.Requests()["other"]; n != 4 {
-		t.Errorf("%d other requests, want 4", n)
+	if n := account.Requests()["other"]; n != 5 {
+		t.Errorf("%d other requests, want 5", n)
 	}
 }
 

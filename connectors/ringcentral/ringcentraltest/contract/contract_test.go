@@ -108,6 +108,40 @@ func TestCheckOutside(t *testing.T) {
 	}
 }
 
+// What is sent beside SCIM is held against the description too.
+func TestCheckBesideSCIM(t *testing.T) {
+	const form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c"
+	basic := func(r *http.Request) { r.SetBasicAuth("app", "secret") }
+	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }
+	for _, test := range []struct {
+		name, method, path, body string
+		sign                     func(*http.Request)
+		described                bool
+	}{
+		{"sign in", "POST", "/restapi/oauth/token", form, basic, true},
+		{"sign in as nobody", "POST", "/restapi/oauth/token", form, bearer, false},
+		{"sign in without a JWT", "POST", "/restapi/oauth/token", "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer", basic, false},
+		{"another grant", "POST", "/restapi/oauth/token", "grant_type=password&assertion=x", basic, false},
+		{"extensions", "GET", "/restapi/v1.0/account/~/extension?page=1&perPage=1000&status=Unassigned&type=User", "", bearer, true},
+		{"extensions without a token", "GET", "/restapi/v1.0/account/~/extension", "", basic, false},
+		{"too many extensions", "GET", "/restapi/v1.0/account/~/extension?perPage=1001", "", bearer, false},
+		{"no such status", "GET", "/restapi/v1.0/account/~/extension?status=Free", "", bearer, false},
+		{"own extension", "GET", "/restapi/v1.0/account/~/extension/~", "", bearer, true},
+		{"another account", "GET", "/restapi/v1.0/account/7/extension", "", bearer, false},
+	} {
+		r := httptest.NewRequest(test.method, test.path, strings.NewReader(test.body))
+		if test.body != "" {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		test.sign(r)
+		w := &witness{TB: t}
+		contract.CheckRequests(w, http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+		if (len(w.failures) == 0) != test.described {
+			t.Errorf("%s: %q", test.name, w.failures)
+		}
+	}
+}
+
 // A handler that breaks the connection breaks it still; what it had written goes out unchecked.
 func TestBrokenReply(t *testing.T) {
 	server := httptest.NewServer(contract.Check(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
