@@ -48,6 +48,8 @@ func TestJobThatSignsIn(t *testing.T) {
 	s := newStage(t, 8, 2, ringcentraltest.Options{Licenses: 20, App: app})
 	s.signsIn(t, app, "")
 	app.Owner = s.account.Add(ringcentraltest.User{UserName: "svc@contoso.com", Email: "svc@contoso.com", GivenName: "Sync", FamilyName: "Service", Active: true})
+	// The service user is in scope by mistake.
+	s.dir.UpdateUser(s.people[0], map[string]any{"mail": "svc@contoso.com", "jobTitle": "Robot"})
 	s.account.Add(ringcentraltest.User{UserName: "other@contoso.com", Email: "other@contoso.com", GivenName: "O", FamilyName: "T", ExternalID: "hr-7"})
 	var all strings.Builder
 	keep := func(stdout, stderr string) string {
@@ -64,14 +66,20 @@ func TestJobThatSignsIn(t *testing.T) {
 			t.Errorf("check does not say %q:\n%s", want, checked)
 		}
 	}
-	keep(command(t, exitOK, "-c", s.config, "sync", "--log-level", "debug"))
+	synced := keep(command(t, exitUnfinished, "-c", s.config, "sync", "--log-level", "debug"))
+	if !strings.Contains(synced, "account "+app.Owner+" (svc@contoso.com) is protected") {
+		t.Errorf("sync does not say why the service user is left alone:\n%s", synced)
+	}
 	writes := len(s.account.Writes())
-	keep(command(t, exitOK, "-c", s.config, "diff", "--log-level", "debug"))
-	keep(command(t, exitOK, "-c", s.config, "sync", "--log-level", "debug"))
-	if again := len(s.account.Writes()); writes != 8 || again != writes {
+	if u, _ := s.account.User(app.Owner); !u.Active || u.ExternalID != "" {
+		t.Errorf("the service user was written: %+v", u)
+	}
+	keep(command(t, exitUnfinished, "-c", s.config, "diff", "--log-level", "debug"))
+	keep(command(t, exitUnfinished, "-c", s.config, "sync", "--log-level", "debug"))
+	if again := len(s.account.Writes()); writes != 7 || again != writes {
 		t.Errorf("%d writes, then %d", writes, again)
 	}
-	if checked = keep(command(t, exitOK, "-c", s.config, "check")); !strings.Contains(checked, "8 linked, 0 ours without a link, 1 marked by another tool, 1 nobody's") {
+	if checked = keep(command(t, exitOK, "-c", s.config, "check")); !strings.Contains(checked, "7 linked, 0 ours without a link, 1 marked by another tool, 1 nobody's") {
 		t.Errorf("after the sync\n%s", checked)
 	}
 	app.Expired = true

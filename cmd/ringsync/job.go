@@ -42,7 +42,11 @@ func (a *app) job(ctx context.Context, use use) (*job, error) {
 		if err != nil {
 			return nil, err
 		}
-		return a.open(ctx, c, use != works)
+		j, err := a.open(ctx, c, use != works)
+		if err == nil && use == rehearses {
+			j.introduce(ctx, a)
+		}
+		return j, err
 	case use == rehearses:
 		return a.caller.daemon.job.rehearsal(ctx, a)
 	}

@@ -61,6 +61,10 @@ func (a *app) run(ctx context.Context) (err error) {
 		return unlessTold(told, err)
 	}
 	defer func() { err = errors.Join(unlessTold(told, err), j.close()) }()
+	j.introduce(ctx, a)
+	if ends := j.target.Identity().Ends; !ends.IsZero() && time.Until(ends) < endsSoon {
+		a.log.Warn("target.oauth.jwt ends soon: renew it", "job", c.Job, "ends", ends.UTC().Format(time.DateOnly))
+	}
 	socket, err := listenControl(socketPath(c.State.Path))
 	if err != nil {
 		return err

@@ -42,6 +42,9 @@ type cycle struct {
 }
 
 func (a *app) runSync(ctx context.Context, j *job) (c cycle, err error) {
+	if a.caller == nil {
+		j.introduce(ctx, a)
+	}
 	bars := a.showProgress(j.engine.Progress)
 	if a.caller != nil {
 		c.report, c.failed = a.caller.daemon.request(ctx, a.keep())

@@ -122,6 +122,17 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 	return j, nil
 }
 
+// introduce finds out who signs in to RingCentral, if the credential tells, and has the engine leave that account alone.
+// What goes wrong with it the cycle meets again, and reports.
+func (j *job) introduce(ctx context.Context, a *app) {
+	if j.config.Target.OAuth == nil {
+		return
+	}
+	if id, err := j.target.Identify(ctx); err == nil && id.Owner != "" {
+		j.engine = engine.New(j.store, j.source, j.options(a))
+	}
+}
+
 // patience is how long a command waits for others that only read the state: most need it for a moment.
 const patience = 5 * time.Second
 
@@ -172,6 +183,9 @@ func (j *job) options(a *app) engine.Options {
 	protect := map[string]bool{}
 	for _, name := range c.Safety.Protect {
 		protect[strings.ToLower(strings.TrimSpace(name))] = true
+	}
+	if owner := j.target.Identity().Owner; owner != "" {
+		protect[strings.ToLower(owner)] = true
 	}
 	return engine.Options{
 		Name: c.Job, Slots: j.slots, Mapping: j.mapping, ScopeAll: c.Source.Scope == "all",

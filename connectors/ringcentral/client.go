@@ -170,6 +170,15 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// Identity returns what the credential has told of itself by now. It sends nothing.
+func (c *Client) Identity() Identity { return c.token.Identity() }
+
+// Identify is Identity after signing in, if the credential does that and has not yet.
+func (c *Client) Identify(ctx context.Context) (Identity, error) {
+	_, err := c.token.access(ctx)
+	return c.token.Identity(), err
+}
+
 // Fit says what RingCentral will accept of the wanted values, one for each slot, and adjusts them in place. It does no
 // I/O and knows no account.
 func (c *Client) Fit(values []connectors.Value) connectors.Fitted { return c.fits.fit(values) }

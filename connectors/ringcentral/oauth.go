@@ -47,7 +47,7 @@ const (
 
 // RingCentral's documented limit of the Auth group, which is kept to from the first sign-in on: a program that signs in
 // more often does something wrong, whatever an account allows.
-var signInLimit = Limit{Group: "auth", Requests: 5, Remaining: 5, Window: defaultWindow}
+var signInLimit = Limit{Requests: 5, Remaining: 5, Window: defaultWindow}
 
 // grant holds one access token at a time and gets the next before it ends. Whoever finds none signs in; all others
 // wait for the same answer.

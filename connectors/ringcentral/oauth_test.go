@@ -300,7 +300,6 @@ func TestSignInElsewhere(t *testing.T) {
 		"a proxy's page":  {replies(403, "<html><title>Blocked</title></html>"), connectors.FaultProtocol},
 		"out of order":    {replies(503, "<html>"), connectors.FaultTransient},
 		"a lost answer":   {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), connectors.FaultTransient},
-		"endless":         {replies(200, strings.Repeat(" ", 33<<20)), connectors.FaultTransient},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(test.h)

@@ -84,10 +84,7 @@ func (p *pacer) limit(share float64) {
 }
 
 // assume takes a limit for a lane's as long as no answer says otherwise.
-func (p *pacer) assume(l lane, limit Limit) {
-	p.lanes[l].Limit = limit
-	p.named[limit.Group] = p.lanes[l]
-}
+func (p *pacer) assume(l lane, limit Limit) { p.lanes[l].Limit = limit }
 
 // reserve waits until a write may be sent and holds its place.
 func (p *pacer) reserve(ctx context.Context) error {
