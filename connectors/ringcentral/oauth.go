@@ -35,8 +35,8 @@ const (
 	signIn   = "sign in to RingCentral"
 
 	signInTimeout = 30 * time.Second
-	// refreshMargin is how long before its end a token is not used any more, at most a tenth of its life: a request
-	// may wait in a queue on its way.
+	// refreshMargin is how long before its end a token is not used any more, at most a tenth of its life: the token and
+	// the request that carries it both take time on their way.
 	refreshMargin = time.Minute
 	// leastLife is the shortest life that RingCentral gives a token (schema GetTokenRequest), for an answer that does
 	// not say.
@@ -156,7 +156,6 @@ func (g *grant) access(ctx context.Context) (string, error) {
 	if token, err := g.held(began); token != "" || err != nil { // somebody else was here first
 		return token, err
 	}
-	asked := time.Now()
 	a, err := g.ask(ctx)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -170,7 +169,7 @@ func (g *grant) access(ctx context.Context) (string, error) {
 	if life <= 0 {
 		life = leastLife
 	}
-	g.token, g.until, g.failed = a.AccessToken, asked.Add(life-min(refreshMargin, life/10)), nil
+	g.token, g.until, g.failed = a.AccessToken, time.Now().Add(life-min(refreshMargin, life/10)), nil
 	g.known.Owner, g.known.Scopes = a.OwnerID, strings.Fields(a.Scope)
 	g.log.DebugContext(ctx, "signed in to RingCentral", "owner", a.OwnerID, "scopes", a.Scope, "life", life)
 	return g.token, nil
