@@ -1,9 +1,11 @@
 package entra
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -174,11 +176,11 @@ func TestTenantThatDoesNotExist(t *testing.T) {
 
 func TestCertificates(t *testing.T) {
 	dir := t.TempDir()
-	write := func(name string, end time.Time) string {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
+	elliptical, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, end time.Time, key crypto.Signer) string {
 		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ringsync"}, NotBefore: end.Add(-time.Hour), NotAfter: end}
 		cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 		if err != nil {
@@ -202,12 +204,34 @@ func TestCertificates(t *testing.T) {
 	for _, tc := range []struct{ path, want string }{
 		{filepath.Join(dir, "none.pem"), "no such file"},
 		{empty, "empty.pem"},
-		{write("old.pem", time.Now().Add(-24*time.Hour)), "it expired on"},
-		{write("elliptic.pem", time.Now().Add(time.Hour)), "RSA"},
+		{write("old.pem", time.Now().Add(-24*time.Hour), elliptical), "it expired on"},
+		{write("elliptic.pem", time.Now().Add(time.Hour), elliptical), "RSA"},
 	} {
 		_, err := New(Options{Tenant: "t", App: "a", Credential: Credential{Kind: "client-certificate", ClientID: "c", CertificatePath: tc.path}})
 		if connectors.FaultOf(err) != connectors.FaultCredentials || !strings.Contains(fmt.Sprint(err), tc.want) {
 			t.Errorf("%s: got %v, want %q", tc.path, err, tc.want)
+		}
+	}
+
+	// When a certificate ends is known beforehand; of a secret it is not.
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Now().Add(10 * 24 * time.Hour).Truncate(time.Second)
+	for _, tc := range []struct {
+		credential Credential
+		want       time.Time
+	}{
+		{Credential{Kind: "client-certificate", ClientID: "c", CertificatePath: write("good.pem", end, key)}, end},
+		{Credential{Kind: "client-secret", ClientID: "c", ClientSecret: "s"}, time.Time{}},
+	} {
+		c, err := New(Options{Tenant: "t", App: "a", Credential: tc.credential, Slots: connectors.NewSourceSlots()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := credentialEnds(c.token); !got.Equal(tc.want) {
+			t.Errorf("%s ends %v, want %v", tc.credential.Kind, got, tc.want)
 		}
 	}
 }
