@@ -88,19 +88,6 @@ func TestIncrementalMemberships(t *testing.T) {
 			}
 			w.dir.Assign(g, w.role())
 		}, want: plan.Summary{Create: 3}},
-		{name: "a group is unassigned", setup: func(s *setup) { s.people, s.groups = 20, 8; s.guard = engine.Guard{Count: 25, Percent: 50} }, event: func(w *world) {
-			w.dir.Unassign(w.groups[0])
-		}, want: plan.Summary{Disable: 3}},
-		{name: "somebody is moved from one group to another", event: func(w *world) {
-			id := w.dir.Members(w.groups[0])[0]
-			w.dir.RemoveMember(w.groups[0], id)
-			w.dir.AddMember(w.groups[1], id)
-		}},
-		{name: "somebody is moved from a group to the application", event: func(w *world) {
-			id := w.dir.Members(w.groups[0])[0]
-			w.dir.RemoveMember(w.groups[0], id)
-			w.dir.Assign(id, w.role())
-		}},
 		{name: "a group within a group, when those count", setup: func(s *setup) { s.nested = true }, event: func(w *world) {
 			g := w.dir.AddGroup("Inner", entratest.GroupOptions{})
 			w.dir.AddMember(g, w.dir.AddUser(entratest.User{"userPrincipalName": "in@contoso.com", "mail": "in@contoso.com", "displayName": "In", "givenName": "In", "surname": "Ner"}))

@@ -2,16 +2,13 @@ package engine_test
 
 import (
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
-	"ringsync/engine"
 	"ringsync/engine/plan"
-	"ringsync/state/bolt"
 )
 
 // Nobody is removed by absence alone (S2), and nobody is made again because the target forgot them (S1, S3).
@@ -216,46 +213,3 @@ func TestLostReplyThenAnotherMail(t *testing.T) {
 }
 
 func held(r *plan.Report) bool { return r.Summary.Held > 0 }
-
-// The state file is gone: everybody is linked again, leavers too, and nobody is made twice (S11). The same after the
-// links were reset.
-func TestRebuild(t *testing.T) {
-	for _, how := range []string{"file lost", "links reset"} {
-		t.Run(how, func(t *testing.T) {
-			w := newWorld(t, func(s *setup) { s.people = 40 })
-			w.sync()
-			leaver, disabled, deleted := w.people[0], w.people[1], w.people[2]
-			w.leave(leaver)
-			w.dir.UpdateUser(disabled, map[string]any{"accountEnabled": false})
-			w.dir.SoftDelete(deleted)
-			foreign := w.account.Add(ringcentraltest.User{UserName: "f@fabrikam.com", Email: "f@fabrikam.com", GivenName: "F", FamilyName: "F", Active: true,
-				ExternalID: "11111111-2222-3333-4444-555555555555"})
-			if how == "file lost" {
-				w.must(os.Remove(w.path))
-			} else {
-				db, err := bolt.Open(w.path, bolt.Options{})
-				w.must(err)
-				job, _ := w.job(db)
-				w.must(job.Restart(t.Context(), engine.Reset{Links: true}))
-				w.must(db.Close())
-			}
-			w.account.ResetRequests()
-			r := w.sync()
-			if r.Kind != "initial" || r.Summary.Create != 0 || r.Summary.Disable != 3 {
-				t.Errorf("%s: %+v %v", r.Kind, r.Summary, statuses(r))
-			}
-			if u, _ := w.account.User(foreign); !u.Active {
-				t.Error("an account whose externalId is of no tenant of ours was disabled")
-			}
-			for _, id := range []string{leaver, disabled, deleted} {
-				if w.accountOf(id).Active {
-					t.Errorf("%s is still active", id)
-				}
-			}
-			w.account.ResetRequests()
-			if r := w.sync(); r.Summary.Changes() != 0 {
-				t.Errorf("afterwards: %+v", r.Summary)
-			}
-		})
-	}
-}

@@ -38,12 +38,18 @@ func (w *world) person(id string) (p *state.Person) {
 	db, err := bolt.Open(w.path, bolt.Options{ReadOnly: true})
 	w.must(err)
 	defer func() { w.must(db.Close()) }()
+	w.must(w.records(db).View(w.t.Context(), func(v *state.View) (err error) { p, err = v.Person(id); return err }))
+	return p
+}
+
+// records returns what is in the state, to be read only.
+func (w *world) records(db state.Viewer) *state.Store {
+	w.t.Helper()
 	store := state.New(state.NewOverlay(db))
 	identity, _, err := store.Peek(w.t.Context())
 	w.must(err)
 	w.must(store.Bind(w.t.Context(), identity, nil, []string{plan.AttrUserName}))
-	w.must(store.View(w.t.Context(), func(v *state.View) (err error) { p, err = v.Person(id); return err }))
-	return p
+	return store
 }
 
 // hire adds somebody new to the directory and to the application.

@@ -66,19 +66,6 @@ func TestRenamesInConflictDoNotCount(t *testing.T) {
 	}
 }
 
-// A rename that was held kept back everything else that had changed of the person.
-func TestHeldRenameLetsTheRestGo(t *testing.T) {
-	w := newWorld(t, tight)
-	w.sync()
-	id := w.people[0]
-	before := w.accountOf(id).UserName
-	w.dir.UpdateUser(id, map[string]any{"mail": "renamed@contoso.com", "jobTitle": "Goes on"})
-	r := w.sync()
-	if u := w.accountOf(id); u.Title != "Goes on" || u.UserName != before || r.Summary.Update != 1 || r.Summary.Held != 1 {
-		t.Errorf("%+v: %+v", r.Summary, u)
-	}
-}
-
 // Leavers whose disabled accounts were purged at RingCentral counted as removed once more, and were held.
 func TestPurgedLeaversAreNoRemovals(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.people, s.guard = 40, engine.Guard{Count: 100, Percent: 100, From: 1} })
@@ -123,22 +110,4 @@ func TestReturnedPeopleWaitNoMore(t *testing.T) {
 		t.Errorf("%+v %v", r.Summary, r.Warnings)
 	}
 	w.settled()
-}
-
-// What is held because the account is gone said neither what would be done nor why.
-func TestHeldForAGoneAccountSaysSo(t *testing.T) {
-	w := newWorld(t, tight)
-	w.sync()
-	w.account.Remove(w.accountOf(w.people[0]).ID)
-	for _, r := range []*plan.Report{w.diff(), w.sync()} {
-		if len(r.Changes) != 1 {
-			t.Fatalf("%+v %v", r.Summary, statuses(r))
-		}
-		if c := r.Changes[0]; c.Action != plan.Create || c.Status != plan.StatusHeld || c.Reason == "" || c.Source.ID != w.people[0] {
-			t.Errorf("%+v", c)
-		}
-	}
-	if n := len(w.account.Users()); n != 39 {
-		t.Errorf("%d accounts", n)
-	}
 }

@@ -8,10 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
 	"ringsync/engine"
-	"ringsync/engine/plan"
+	"ringsync/state"
 	"ringsync/state/bolt"
 )
 
@@ -22,6 +21,7 @@ func every(d time.Duration) func(time.Time) time.Time {
 // served is a job that is being served, in virtual time.
 type served struct {
 	*world
+	db   state.DB
 	job  *engine.Job
 	stop func()
 }
@@ -36,7 +36,7 @@ func (w *world) serve(s engine.Schedule) *served {
 	done := make(chan error, 1)
 	go func() { done <- job.Serve(ctx, target, s) }()
 	synctest.Wait()
-	return &served{world: w, job: job, stop: func() {
+	return &served{world: w, db: db, job: job, stop: func() {
 		cancel()
 		began := time.Now()
 		w.must(<-done)
@@ -137,33 +137,6 @@ func TestLeaversFirst(t *testing.T) {
 	})
 }
 
-// Pause stops exports at once and outlives the process; resume goes on where it stopped.
-func TestPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil)
-		s := w.serve(daily)
-		pass(time.Minute)
-		w.must(s.job.Pause(t.Context()))
-		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Later"})
-		pass(3 * time.Hour)
-		if st := s.status(); st.State != "paused" || w.accountOf(w.people[0]).Title == "Later" {
-			t.Errorf("paused: %s, title %q", st.State, w.accountOf(w.people[0]).Title)
-		}
-		s.stop()
-		s = w.serve(daily)
-		pass(time.Hour)
-		if w.accountOf(w.people[0]).Title == "Later" {
-			t.Error("the pause did not outlive the process")
-		}
-		w.must(s.job.Resume(t.Context()))
-		pass(time.Second)
-		if got := w.accountOf(w.people[0]).Title; got != "Later" {
-			t.Errorf("resumed: title %q", got)
-		}
-		s.stop()
-	})
-}
-
 // Credentials that are refused are tried again after 5 and 30 minutes, 6, 12 and 24 hours, with one request each; when
 // they are good again everything goes on by itself. After four weeks only a person starts it.
 func TestQuarantine(t *testing.T) {
@@ -254,78 +227,6 @@ func TestRequest(t *testing.T) {
 		if _, err := s.job.Request(t.Context(), engine.Full, 10); err == nil {
 			t.Error("a job that is not served took a request")
 		}
-	})
-}
-
-// A held list is approved as a whole or in part; who came back is not on it; later removals form a new list.
-func TestApprove(t *testing.T) {
-	w := newWorld(t, func(s *setup) { s.people = 40 })
-	w.sync()
-	for _, id := range w.people[:6] {
-		w.leave(id)
-	}
-	w.sync()
-	w.dir.AddMember(w.groups[0], w.people[0])
-	w.sync()
-	approve := func(list uint32, people ...string) (int, error) {
-		db, err := bolt.Open(w.path, bolt.Options{})
-		w.must(err)
-		defer db.Close()
-		job, _ := w.job(db)
-		held, err := job.Outbox(t.Context(), true)
-		w.must(err)
-		for _, c := range held {
-			if c.Status != plan.StatusHeld || c.Held == 0 || c.Action != plan.Disable {
-				t.Errorf("%+v", c)
-			}
-		}
-		return job.Approve(t.Context(), list, people)
-	}
-	if n, err := approve(7); err == nil || n != 0 {
-		t.Errorf("list 7 does not exist: %d %v", n, err)
-	}
-	if n, err := approve(1, "nobody@contoso.com"); err == nil || n != 0 {
-		t.Errorf("nobody is on the list: %d %v", n, err)
-	}
-	if n, err := approve(1, w.mail(w.people[1])); err != nil || n != 1 {
-		t.Errorf("one of the list: %d %v", n, err)
-	}
-	w.leave(w.people[10])
-	if r := w.sync(); r.Summary.Disable != 1 || r.Summary.Held != 5 || w.accountOf(w.people[1]).Active {
-		t.Errorf("%+v %v", r.Summary, statuses(r))
-	}
-	if n, err := approve(1); err != nil || n != 4 {
-		t.Errorf("the rest of the list: %d %v", n, err)
-	}
-	if r := w.sync(); r.Summary.Disable != 4 || r.Summary.Held != 1 {
-		t.Errorf("%+v %v", r.Summary, statuses(r))
-	}
-	if n, err := approve(2); err != nil || n != 1 {
-		t.Errorf("the second list: %d %v", n, err)
-	}
-	w.sync()
-	w.settled()
-}
-
-// Moved in the directory while the source is down: the outbox still drains, and nobody is removed.
-func TestSourceDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil)
-		s := w.serve(daily)
-		pass(time.Minute)
-		w.dir.Fault(func(*http.Request) *entratest.Fault { return entratest.Gateway(503) })
-		pass(5 * time.Hour)
-		if st := s.status(); st.State == "quarantined" || st.LastCycle.Result != "failed" && st.LastCycle.Result != "running" {
-			t.Errorf("%s, last cycle %+v", st.State, st.LastCycle)
-		}
-		w.dir.Fault(nil)
-		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Back"})
-		pass(2 * time.Hour)
-		if got := w.accountOf(w.people[0]).Title; got != "Back" {
-			t.Errorf("title %q", got)
-		}
-		s.stop()
-		w.settled()
 	})
 }
 

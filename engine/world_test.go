@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,6 +41,10 @@ type world struct {
 	people  []string
 	groups  []string
 	kind    engine.Kind // of the cycles that sync runs; "" is full
+	// record, if set, stands between the job and RingCentral.
+	record func(http.RoundTripper) http.RoundTripper
+	// connected, if set, is what every job works with; else each is connected anew.
+	connected *connections
 }
 
 // setup is what a test may change.
@@ -61,6 +66,7 @@ type setup struct {
 	token       string
 	noCreate    bool
 	retryBase   time.Duration
+	concurrency int // 0: 4
 	rules       func([]mapping.Rule) []mapping.Rule
 }
 
@@ -85,13 +91,25 @@ func newWorld(t testing.TB, change func(*setup)) *world {
 	if change != nil {
 		change(&s)
 	}
-	w := &world{t: t, setup: s, path: filepath.Join(t.TempDir(), "job.db")}
+	w := &world{t: t, setup: s, path: filepath.Join(folder(t), "job.db")}
 	w.dir = entratest.New(s.directory)
 	w.account = ringcentraltest.New(s.account)
 	if s.people > 0 {
 		w.people, w.groups = w.dir.Populate(s.people, s.groups)
 	}
 	return w
+}
+
+// folder returns a folder for a state file: one in memory where the system has a place for that, since these tests
+// commit thousands of times and would wait for the disk more than for anything else. Benchmarks do wait for it.
+func folder(t testing.TB) string {
+	if _, measured := t.(*testing.B); !measured {
+		if dir, err := os.MkdirTemp("/dev/shm", "ringsync"); err == nil {
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			return dir
+		}
+	}
+	return t.TempDir()
 }
 
 // rules are the default mapping.
@@ -121,8 +139,16 @@ func (w *world) rules() []mapping.Rule {
 	return rules
 }
 
-// job opens the state file and builds the job as the program would. It must be closed before the next is opened.
-func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
+// connections are what a job works with beside its state.
+type connections struct {
+	slots   *connectors.Slots
+	mapping *mapping.Mapping
+	source  *entra.Client
+	target  *ringcentral.Client
+}
+
+// connect builds the connectors as the program would.
+func (w *world) connect() *connections {
 	w.t.Helper()
 	slots := connectors.NewSourceSlots()
 	m, err := mapping.Compile(w.rules(), w.setup.filters, entra.Schema(), ringcentral.Schema(), slots)
@@ -133,18 +159,35 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 		Slots: slots, Transport: handlerTransport{w.dir},
 	})
 	w.must(err)
+	var transport http.RoundTripper = handlerTransport{w.account}
+	if w.record != nil {
+		transport = w.record(transport)
+	}
 	target, err := ringcentral.New(ringcentral.Options{
-		URL: "http://127.0.0.1:1/scim/v2", Token: ringcentral.StaticToken(w.setup.token), Concurrency: 4,
-		Slots: m.Target(), Transport: handlerTransport{w.account}, Backoff: time.Millisecond,
+		URL: "http://127.0.0.1:1/scim/v2", Token: ringcentral.StaticToken(w.setup.token), Concurrency: w.concurrency(),
+		Slots: m.Target(), Transport: transport, Backoff: time.Millisecond,
 	})
 	w.must(err)
+	return &connections{slots, m, source, target}
+}
+
+func (w *world) concurrency() int { return cmp.Or(w.setup.concurrency, 4) }
+
+// job builds the job over its state as the program would. The state must be closed before the next job is built.
+func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
+	w.t.Helper()
+	c := w.connected
+	if c == nil {
+		c = w.connect()
+	}
 	protect := map[string]bool{}
 	for _, p := range w.setup.protect {
 		protect[strings.ToLower(p)] = true
 	}
 	store := state.New(db)
-	job := engine.New(store, source, engine.Options{
-		Name: "contoso", Slots: slots, Mapping: m, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested, Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: 4,
+	job := engine.New(store, c.source, engine.Options{
+		Name: "contoso", Slots: c.slots, Mapping: c.mapping, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested,
+		Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: w.concurrency(),
 		RetryBase: max(time.Millisecond, w.setup.retryBase), Logger: slog.New(slog.DiscardHandler),
 		Policy: plan.Policy{
 			Create: !w.setup.noCreate, Update: true, Disable: true, Delete: w.setup.delete,
@@ -152,8 +195,8 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 		},
 	})
 	w.must(store.Bind(w.t.Context(), state.Identity{Tenant: w.dir.Tenant(), App: w.dir.AppID(), Target: "http://127.0.0.1:1/scim/v2"},
-		m.Target().Names(), engine.MatchingNames(m)))
-	return job, target
+		c.mapping.Target().Names(), engine.MatchingNames(c.mapping)))
+	return job, c.target
 }
 
 // trySync runs one cycle, a full one unless w.kind says otherwise, and returns its report and error.
