@@ -31,7 +31,8 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	room := x.tally.keep - len(x.tally.changes)
 	rd := x.round
 	x.mu.Unlock()
-	err := x.job.store.Update(ctx, func(tx *state.Tx) error {
+	quarantineChanged := false
+	err := x.job.store.Update(ctx, func(tx *state.Tx) (err error) {
 		summary, changes = plan.Summary{}, nil
 		for i := range group {
 			if group[i].nothing {
@@ -48,10 +49,14 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 				}
 			}
 		}
-		return x.job.watch(tx, group, x.serving)
+		quarantineChanged, err = x.job.watch(tx, group, x.serving)
+		return err
 	})
 	if err != nil {
 		return err
+	}
+	if quarantineChanged {
+		x.job.touch() // the next cycle comes at another time now
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -132,8 +132,8 @@ type hour struct {
 	Failures int   `json:"f"`
 }
 
-// watch looks at a group of outcomes for what puts the job into quarantine, or lifts it.
-func (j *Job) watch(tx *state.Tx, group []outcome, serving bool) error {
+// watch looks at a group of outcomes for what puts the job into quarantine, or lifts it. It reports whether one did.
+func (j *Job) watch(tx *state.Tx, group []outcome, serving bool) (changed bool, err error) {
 	attempts, failures, wrote := 0, 0, false
 	var refused error
 	for i := range group {
@@ -150,24 +150,25 @@ func (j *Job) watch(tx *state.Tx, group []outcome, serving bool) error {
 	now := j.Now()
 	q, err := quarantine(tx.View)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if refused != nil {
-		return tx.Set(metaQuarantine, q.again(quarantineTarget, refused.Error(), now))
+		return true, tx.Set(metaQuarantine, q.again(quarantineTarget, refused.Error(), now))
 	}
 	if wrote && q != nil && q.Reason == quarantineTarget {
+		changed = true
 		if err := tx.Set(metaQuarantine, nil); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if attempts == 0 {
-		return nil
+		return changed, nil
 	}
 	tooMany, err := j.score(tx, attempts, failures, now)
 	if err != nil || !tooMany || !serving || q != nil {
-		return err
+		return changed, err
 	}
-	return tx.Set(metaQuarantine, q.again(quarantineFailures, "too many people fail; ringsync log shows why", now))
+	return true, tx.Set(metaQuarantine, q.again(quarantineFailures, "too many people fail; ringsync log shows why", now))
 }
 
 // score adds to the tally of the last 24 hours and reports whether too many have failed.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
 	"ringsync/engine"
 	"ringsync/state"
@@ -132,79 +133,6 @@ func TestLeaversFirst(t *testing.T) {
 		}
 		if n := w.account.EarlyRequests(); n != 0 {
 			t.Errorf("%d requests inside a penalty", n)
-		}
-		s.stop()
-	})
-}
-
-// Credentials that are refused are tried again after 5 and 30 minutes, 6, 12 and 24 hours, with one request each; when
-// they are good again everything goes on by itself. After four weeks only a person starts it.
-func TestQuarantine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, nil)
-		s := w.serve(daily)
-		pass(time.Minute)
-		refuse := func(*http.Request) *ringcentraltest.Fault {
-			return ringcentraltest.GatewayFault(401, "OAU-128", "Access token expired")
-		}
-		w.account.Fault(refuse)
-		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Later"})
-		pass(40 * time.Minute)
-		if st := s.status(); st.State != "quarantined" || st.Quarantine.Reason != "target" || !strings.Contains(st.Quarantine.Error, "Access token expired") {
-			t.Fatalf("%+v", st)
-		}
-		w.account.ResetRequests()
-		pass(48 * time.Hour)
-		if n := total(w.account.Requests()); n < 4 || n > 8 {
-			t.Errorf("%d tries in two days: %v", n, w.account.Requests())
-		}
-		w.account.Fault(nil)
-		pass(25 * time.Hour)
-		if st := s.status(); st.State != "idle" || w.accountOf(w.people[0]).Title != "Later" {
-			t.Errorf("%s, title %q", st.State, w.accountOf(w.people[0]).Title)
-		}
-		w.account.Fault(refuse)
-		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Never"})
-		pass(31 * 24 * time.Hour)
-		if st := s.status(); st.State != "stopped" {
-			t.Errorf("after a month: %s", st.State)
-		}
-		w.account.Fault(nil)
-		w.must(s.job.Restart(t.Context(), engine.Reset{Quarantine: true}))
-		pass(time.Second)
-		if st := s.status(); st.State != "idle" || w.accountOf(w.people[0]).Title != "Never" {
-			t.Errorf("restarted: %s, title %q", st.State, w.accountOf(w.people[0]).Title)
-		}
-		s.stop()
-	})
-}
-
-// When too many people fail, creates and updates stop and removals still go.
-func TestQuarantineOfFailures(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, func(s *setup) { s.people = 60; s.thresholds = engine.Thresholds{MinAttempts: 20, FailurePercent: 40} })
-		s := w.serve(daily)
-		pass(time.Minute)
-		pass(25 * time.Hour) // the good start is out of the tally
-		w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
-			if r.Method == "POST" {
-				f := ringcentraltest.SCIMFault(400, "invalidValue", "no")
-				f.Delay = time.Second // so that the first failures are put down before all have failed
-				return f
-			}
-			return nil
-		})
-		w.dir.Populate(60, 1)
-		pass(41 * time.Minute)
-		st := s.status()
-		if st.State != "quarantined" || st.Quarantine.Reason != "failures" || st.Outbox["create"] < 30 {
-			t.Fatalf("%s %+v %v", st.State, st.Quarantine, st.Outbox)
-		}
-		w.dir.UpdateUser(w.people[0], map[string]any{"accountEnabled": false})
-		_, err := s.job.Request(t.Context(), engine.Incremental, 0)
-		w.must(err)
-		if w.accountOf(w.people[0]).Active {
-			t.Error("a leaver waits for a quarantine of failures")
 		}
 		s.stop()
 	})
