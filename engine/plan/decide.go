@@ -187,7 +187,7 @@ func (c *Policy) update(p *state.Person) Decision {
 	var names []string
 	for slot, attribute := range c.Attributes {
 		a := p.Attribute(attribute.Name)
-		if a == nil || a.OnCreate || a.Settled(attribute) {
+		if a == nil || a.OnCreate || a.Settled(attribute) || blank(a, attribute) {
 			continue
 		}
 		d.Differences = append(d.Differences, Difference{Slot: slot, Old: a.Known(), New: a.Want})
@@ -208,6 +208,11 @@ func (c *Policy) update(p *state.Person) Decision {
 	}
 	d.Reason = "differs in " + strings.Join(names, ", ")
 	return d
+}
+
+// blank reports whether there is nothing to clear: a value that nobody ever sent and no list has shown is not there.
+func blank(a *state.Attribute, of connectors.Attribute) bool {
+	return a.Want.IsNull() && a.Known().Kind() == connectors.Absent && !of.Unlisted
 }
 
 // permitted leaves out of a change of both kinds what users.actions does not allow: somebody whose account must not be

@@ -82,6 +82,13 @@ func TestDecide(t *testing.T) {
 		{name: "cleared and shown empty is settled", change: func(p *state.Person, _ *Policy) {
 			*p.Attribute("title") = state.Attribute{Name: "title", Want: null, Sent: null, Answer: null}
 		}},
+		{name: "there is nothing to clear where nothing was ever seen", change: func(p *state.Person, _ *Policy) {
+			*p.Attribute("title") = state.Attribute{Name: "title", Want: null}
+		}},
+		{name: "unless lists do not show it", action: Update, differs: "title", class: state.ClassUpdate, change: func(p *state.Person, c *Policy) {
+			*p.Attribute("title") = state.Attribute{Name: "title", Want: null}
+			c.Attributes[2].Unlisted = true
+		}},
 		{name: "a value for creates only is left alone afterwards", change: func(p *state.Person, _ *Policy) {
 			*p.Attribute("title") = state.Attribute{Name: "title", Want: str("New hire"), OnCreate: true, Answer: str("Engineer")}
 		}},
