@@ -365,6 +365,9 @@ func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now tim
 // judgeOne asks the guard about one removal that came up while exporting, and returns the held list that it goes on, 0
 // if it may go. All such removals of a round share a list.
 func (x *exporter) judgeOne(tx *state.Tx, p *state.Person, now time.Time) (uint32, error) {
+	if tx.Removed(now.Add(-window))[p.ID] {
+		return 0, nil // counted already
+	}
 	unlinked := tx.Counts().Queued[state.ClassCreate] // a first cycle is in the middle of linking or making them
 	judged, err := x.job.Guard.judge(tx.View, removals{adding: 1, unlinked: unlinked, but: p.ID}, now)
 	if err != nil || judged.list == 0 {

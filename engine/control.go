@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,12 +101,12 @@ func goingOver(p *state.Person) bool {
 // changeAll stores everybody whom fn changes. The state may be written to meanwhile, so fn sees a record once to choose
 // it and once more, as it is by then, to change it; it must do no more than change the record.
 func (j *Job) changeAll(ctx context.Context, fn func(*state.Person) bool) error {
-	_, err := j.changeSome(ctx, fn)
+	_, err := j.changeSome(ctx, fn, func(*state.Tx, *state.Person) error { return nil })
 	return err
 }
 
-// changeSome is changeAll that returns whom it changed.
-func (j *Job) changeSome(ctx context.Context, fn func(*state.Person) bool) (changed []state.Person, err error) {
+// changeSome is changeAll that also puts down what belongs with each change, and returns whom it changed.
+func (j *Job) changeSome(ctx context.Context, fn func(*state.Person) bool, also func(*state.Tx, *state.Person) error) (changed []state.Person, err error) {
 	var ids []string
 	err = j.eachPerson(ctx, func(p *state.Person) error {
 		if fn(p) {
@@ -124,7 +125,7 @@ func (j *Job) changeSome(ctx context.Context, fn func(*state.Person) bool) (chan
 					return err
 				}
 				if p != nil && fn(p) {
-					if err := tx.PutPerson(p); err != nil {
+					if err := errors.Join(also(tx, p), tx.PutPerson(p)); err != nil {
 						return err
 					}
 					changed = append(changed, *p)
@@ -197,13 +198,16 @@ func (j *Job) Approve(ctx context.Context, list uint32, people []string) (approv
 			return false
 		}
 		p.Held, p.Due = 0, now
+		return true
+	}, func(tx *state.Tx, p *state.Person) (err error) {
 		if p.Vanished {
+			err = tx.AddRemoval(p.ID, now)
 			j.unlink(p)
 		}
 		if p.Class = j.place(p); p.Class == state.ClassNone {
 			p.Due = time.Time{}
 		}
-		return true
+		return err
 	})
 	if err != nil {
 		return len(changed), err

@@ -184,13 +184,19 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 		return "", err
 	}
 	ids := slices.Sorted(maps.Keys(rulings))
-	asked := removals{unlinked: r.relinked}
-	err := j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
+	asked, now := removals{unlinked: r.relinked}, j.Now()
+	var removed map[string]bool
+	err := j.store.View(ctx, func(v *state.View) error { removed = v.Removed(now.Add(-window)); return nil })
+	if err != nil {
+		return "", err
+	}
+	err = j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
 		if r.partial {
 			r.tellSkip(p, rulings[p.ID])
 		}
 		waited := p.TargetID != "" && (p.Held != 0 || p.Class == state.ClassRemove && !p.Escrowed)
 		switch class, adds := j.rule(p, rulings[p.ID]); {
+		case adds && removed[p.ID]: // counted already
 		case adds:
 			asked.adding++
 		case waited && class != state.ClassRemove && !(p.Held != 0 && j.stillHeld(p)):
@@ -201,7 +207,6 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 	if err != nil {
 		return "", err
 	}
-	now := j.Now()
 	var judged verdict
 	if err := j.store.View(ctx, func(v *state.View) (err error) { judged, err = j.Guard.judge(v, asked, now); return err }); err != nil {
 		return "", err

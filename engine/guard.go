@@ -48,17 +48,18 @@ func (g Guard) judge(v *state.View, r removals, now time.Time) (verdict, error) 
 	if r.adding == 0 {
 		return verdict{}, nil
 	}
-	counts := v.Counts()
-	counts.Active += r.unlinked
-	done := v.RemovalsSince(now.Add(-window))
-	waiting, err := g.waiting(v, r.but)
+	removed := v.Removed(now.Add(-window))
+	linked, err := before(v, removed)
+	if err != nil {
+		return verdict{}, err
+	}
+	linked += r.unlinked
+	waiting, err := g.waiting(v, removed, r.but)
 	if err != nil {
 		return verdict{}, err
 	}
 	waiting = max(0, waiting-r.returning)
-	// Those removed in the window were active before it: without them a tenant could be emptied step by step, each
-	// step small against what is left.
-	limit := g.Limit(counts.Active + done)
+	done, limit := len(removed), g.Limit(linked)
 	total := done + waiting + r.adding
 	if total <= limit {
 		return verdict{}, nil
@@ -70,13 +71,29 @@ func (g Guard) judge(v *state.View, r removals, now time.Time) (verdict, error) 
 	return verdict{
 		list: last + 1,
 		reason: fmt.Sprintf("%d removals (%d done in the last 24 hours, %d waiting, %d new) exceed the limit of %d for %d active people",
-			total, done, waiting, r.adding, limit, counts.Active+done),
+			total, done, waiting, r.adding, limit, linked),
 	}, nil
 }
 
+// before returns how many linked people are active, or were before they were removed: without those a tenant could be
+// emptied step by step, each step small against what is left.
+func before(v *state.View, removed map[string]bool) (linked int, err error) {
+	linked = v.Counts().Active
+	for id := range removed {
+		p, err := v.Person(id)
+		if err != nil {
+			return 0, err
+		}
+		if p == nil || !active(p) { // whoever was only renamed is among the active
+			linked++
+		}
+	}
+	return linked, nil
+}
+
 // waiting counts who is about to be removed: on a held list, or approved and in the outbox. A rename in conflict, or
-// somebody without an account, takes nothing away for now.
-func (g Guard) waiting(v *state.View, but string) (n int, err error) {
+// somebody without an account, takes nothing away for now; who was removed a moment ago counts already.
+func (g Guard) waiting(v *state.View, removed map[string]bool, but string) (n int, err error) {
 	far := time.Unix(1<<40, 0)
 	for _, class := range []state.Class{state.ClassRemove, state.ClassHeld, state.ClassUpdate, state.ClassEnable} {
 		if class != state.ClassRemove && v.Counts().Held == 0 {
@@ -87,7 +104,7 @@ func (g Guard) waiting(v *state.View, but string) (n int, err error) {
 			if err != nil {
 				return 0, err
 			}
-			if p != nil && p.ID != but && p.TargetID != "" && (p.Held != 0 || p.Class == state.ClassRemove && !p.Escrowed) {
+			if p != nil && p.ID != but && !removed[p.ID] && p.TargetID != "" && (p.Held != 0 || p.Class == state.ClassRemove && !p.Escrowed) {
 				n++
 			}
 		}

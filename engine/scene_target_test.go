@@ -115,9 +115,6 @@ func (s *scene) label(account string) string {
 	return account
 }
 
-// person returns the name of the person of that id.
-func (s *scene) person(id string) string { return s.named(id) }
-
 // named replaces ids in a text by names.
 func (s *scene) named(text string) string {
 	for _, name := range s.names {

@@ -291,7 +291,7 @@ func (s *scene) report(r *plan.Report) {
 		fmt.Fprintln(out, "warning:", s.named(w))
 	}
 	for _, skip := range r.Skipped {
-		fmt.Fprintf(out, "%s is skipped: %s\n", s.person(skip.Source.ID), s.named(skip.Reason))
+		fmt.Fprintf(out, "%s is skipped: %s\n", s.named(skip.Source.ID), s.named(skip.Reason))
 	}
 }
 
@@ -416,7 +416,7 @@ func (s *scene) trace(db state.DB, job *engine.Job) error {
 			if err != nil {
 				return err
 			}
-			people = append(people, s.person(p.ID)+": "+s.standing(p))
+			people = append(people, s.named(p.ID)+": "+s.standing(p))
 		}
 		return nil
 	})
@@ -448,7 +448,7 @@ func (s *scene) write(name string, lines []string) error {
 
 // line tells of one change: what, whose, what came of it unless it went well, and why.
 func (s *scene) line(action string, who state.SourceRef, status, why string) string {
-	return strings.TrimSuffix(fmt.Sprintf("%s %s%s: %s", cmp.Or(action, "nothing"), s.person(who.ID), status, s.named(why)), ": ")
+	return strings.TrimSuffix(fmt.Sprintf("%s %s%s: %s", cmp.Or(action, "nothing"), s.named(who.ID), status, s.named(why)), ": ")
 }
 
 // standing tells what is remembered of a person.
@@ -456,7 +456,7 @@ func (s *scene) standing(p *state.Person) string {
 	said := []string{"no account"}
 	if p.TargetID != "" {
 		said[0] = "linked"
-		if l := s.label(p.TargetID); l != s.person(p.ID) {
+		if l := s.label(p.TargetID); l != s.named(p.ID) {
 			said[0] += " to " + l
 		}
 		if on := p.Attribute(plan.AttrActive); on != nil {

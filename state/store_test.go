@@ -392,7 +392,7 @@ func TestDamage(t *testing.T) {
 		"Edges":          func(v *state.View) { _ = slices.Collect(v.Edges("g")) },
 		"AllEdges":       func(v *state.View) { _ = slices.Collect(v.AllEdges()) },
 		"Mark":           func(v *state.View) { v.Mark() },
-		"RemovalsSince":  func(v *state.View) { v.RemovalsSince(time.Unix(0, 0)) },
+		"Removed":        func(v *state.View) { v.Removed(time.Unix(0, 0)) },
 		"Cycles":         func(v *state.View) { v.Cycles(9) },
 	} {
 		err := s.View(t.Context(), func(v *state.View) error { fn(v); return nil })

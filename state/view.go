@@ -200,32 +200,21 @@ func (v *View) Mark() (mark Mark, found bool) {
 	return mark, found
 }
 
-// RemovalsSince returns how many distinct people were removed at t or later.
-func (v *View) RemovalsSince(t time.Time) (distinct int) {
-	ids := make(map[string]struct{})
+// Removed returns the source ids of the people who were removed at t or later.
+func (v *View) Removed(t time.Time) map[string]bool {
+	ids := make(map[string]bool)
 	for key := range v.r.Scan(SpaceRemovals, appendTime(nil, t), nil) {
-		_, id, err := cutTime(key)
+		_, rest, err := cutTime(key)
 		if v.note(SpaceRemovals, key, err) {
 			break
 		}
-		ids[string(id)] = struct{}{}
-	}
-	return len(ids)
-}
-
-// RemovedSince reports whether that person was removed at t or later.
-func (v *View) RemovedSince(t time.Time, id string) bool {
-	want := idKey(id)
-	for key := range v.r.Scan(SpaceRemovals, appendTime(nil, t), nil) {
-		_, who, err := cutTime(key)
+		id, err := wholeID(rest)
 		if v.note(SpaceRemovals, key, err) {
 			break
 		}
-		if bytes.Equal(who, want) {
-			return true
-		}
+		ids[id] = true
 	}
-	return false
+	return ids
 }
 
 // Log yields the provisioning log from that sequence number on, oldest first. For an entry that cannot be read there
