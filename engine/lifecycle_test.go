@@ -56,7 +56,7 @@ var updateScripts = flag.Bool("update", false, "TestLifecycle: put what was foun
 // A command that is to fail has a ! before it. [full] and [incremental] are conditions.
 func TestLifecycle(t *testing.T) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
-	for name, do := range deeds {
+	for name, do := range deeds() {
 		commands[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			s := ts.Value(sceneKey{}).(*scene)
 			s.ts = ts

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,6 @@ import (
 
 	"ringsync/configs"
 	"ringsync/connectors/entra/entratest"
-	"ringsync/connectors/ringcentral/ringcentraltest"
 	"ringsync/engine"
 	"ringsync/engine/plan"
 	"ringsync/mapping"
@@ -54,49 +52,51 @@ func newScene(t *testing.T, kind engine.Kind) *scene {
 	return s
 }
 
-// deeds are the commands of the scripts; TestLifecycle tells what they do.
-var deeds = map[string]func(s *scene, args []string) error{
-	"person":          (*scene).hirePeople,
-	"change":          (*scene).change,
-	"disable-account": func(s *scene, args []string) error { return s.each(args, s.enabled(false)) },
-	"enable-account":  func(s *scene, args []string) error { return s.each(args, s.enabled(true)) },
-	"soft-delete":     func(s *scene, args []string) error { return s.each(args, s.dir.SoftDelete) },
-	"restore":         func(s *scene, args []string) error { return s.each(args, s.dir.Restore) },
-	"hard-delete":     func(s *scene, args []string) error { return s.each(args, s.dir.HardDelete) },
-	"group":           (*scene).makeGroup,
-	"delete-group":    func(s *scene, args []string) error { return s.each(args, s.dir.DeleteGroup) },
-	"member":          func(s *scene, args []string) error { return s.members(args, s.dir.AddMember) },
-	"unmember":        func(s *scene, args []string) error { return s.members(args, s.dir.RemoveMember) },
-	"assign": func(s *scene, args []string) error {
-		return s.each(args, func(id string) bool { return s.dir.Assign(id, "") != "" })
-	},
-	"unassign": func(s *scene, args []string) error {
-		return s.each(args, func(id string) bool { return s.dir.Unassign(id) })
-	},
-	"account":      (*scene).addAccount,
-	"hand-edit":    (*scene).handEdit,
-	"hand-delete":  (*scene).handDelete,
-	"licences":     (*scene).setLicences,
-	"target-fails": (*scene).failTarget,
-	"target-works": func(s *scene, _ []string) error { s.account.Fault(nil); return nil },
-	"source-fails": (*scene).failSource,
-	"source-works": func(s *scene, _ []string) error { s.dir.Fault(nil); return nil },
-	"config":       (*scene).loadConfig,
-	"cycle":        (*scene).cycle,
-	"diff":         (*scene).rehearse,
-	"approve":      (*scene).approve,
-	"restart":      (*scene).restart,
-	"lose-state":   (*scene).loseState,
-	"run":          (*scene).run,
-	"quit":         func(s *scene, _ []string) error { s.quit(); return nil },
-	"pause": func(s *scene, _ []string) error {
-		return s.operate(func(j *engine.Job, _ engine.Target) error { return j.Pause(s.t.Context()) })
-	},
-	"resume": func(s *scene, _ []string) error {
-		return s.operate(func(j *engine.Job, _ engine.Target) error { return j.Resume(s.t.Context()) })
-	},
-	"status":  (*scene).tellStatus,
-	"advance": (*scene).advance,
+// deeds returns the commands of the scripts; TestLifecycle tells what they do.
+func deeds() map[string]func(s *scene, args []string) error {
+	return map[string]func(s *scene, args []string) error{
+		"person":          (*scene).hirePeople,
+		"change":          (*scene).change,
+		"disable-account": func(s *scene, args []string) error { return s.each(args, s.enabled(false)) },
+		"enable-account":  func(s *scene, args []string) error { return s.each(args, s.enabled(true)) },
+		"soft-delete":     func(s *scene, args []string) error { return s.each(args, s.dir.SoftDelete) },
+		"restore":         func(s *scene, args []string) error { return s.each(args, s.dir.Restore) },
+		"hard-delete":     func(s *scene, args []string) error { return s.each(args, s.dir.HardDelete) },
+		"group":           (*scene).makeGroup,
+		"delete-group":    func(s *scene, args []string) error { return s.each(args, s.dir.DeleteGroup) },
+		"member":          func(s *scene, args []string) error { return s.members(args, s.dir.AddMember) },
+		"unmember":        func(s *scene, args []string) error { return s.members(args, s.dir.RemoveMember) },
+		"assign": func(s *scene, args []string) error {
+			return s.each(args, func(id string) bool { return s.dir.Assign(id, "") != "" })
+		},
+		"unassign": func(s *scene, args []string) error {
+			return s.each(args, func(id string) bool { return s.dir.Unassign(id) })
+		},
+		"account":      (*scene).addAccount,
+		"hand-edit":    (*scene).handEdit,
+		"hand-delete":  (*scene).handDelete,
+		"licences":     (*scene).setLicences,
+		"target-fails": (*scene).failTarget,
+		"target-works": func(s *scene, _ []string) error { s.account.Fault(nil); return nil },
+		"source-fails": (*scene).failSource,
+		"source-works": func(s *scene, _ []string) error { s.dir.Fault(nil); return nil },
+		"config":       (*scene).loadConfig,
+		"cycle":        (*scene).cycle,
+		"diff":         (*scene).rehearse,
+		"approve":      (*scene).approve,
+		"restart":      (*scene).restart,
+		"lose-state":   (*scene).loseState,
+		"run":          (*scene).run,
+		"quit":         func(s *scene, _ []string) error { s.quit(); return nil },
+		"pause": func(s *scene, _ []string) error {
+			return s.operate(func(j *engine.Job, _ engine.Target) error { return j.Pause(s.t.Context()) })
+		},
+		"resume": func(s *scene, _ []string) error {
+			return s.operate(func(j *engine.Job, _ engine.Target) error { return j.Resume(s.t.Context()) })
+		},
+		"status":  (*scene).tellStatus,
+		"advance": (*scene).advance,
+	}
 }
 
 var errUsage = errors.New("see TestLifecycle for how the command is used")
@@ -385,121 +385,4 @@ func (s *scene) tellStatus([]string) error {
 		fmt.Fprintf(s.ts.Stdout(), "in quarantine (%s): %s\n", q.Reason, s.named(q.Error))
 	}
 	return nil
-}
-
-// trace leaves what the last command did in files for the script to compare.
-func (s *scene) trace(db state.DB, job *engine.Job) error {
-	entries, err := job.Log(s.t.Context(), s.logged+1, math.MaxInt)
-	if err != nil {
-		return err
-	}
-	var log []string
-	for _, e := range entries {
-		s.logged = e.Sequence
-		status := ""
-		if e.Status != "success" {
-			status = strings.TrimRight(" "+e.Status+" "+e.Code, " ")
-		}
-		log = append(log, s.line(e.Action, e.Source, status, cmp.Or(e.Error, e.Reason)))
-	}
-	waiting, err := job.Outbox(s.t.Context(), true)
-	if err != nil {
-		return err
-	}
-	var held []string
-	for _, c := range waiting {
-		held = append(held, fmt.Sprintf("%d %s", c.Held, s.line(string(c.Action), c.Source, "", c.Reason)))
-	}
-	var people []string
-	err = s.records(db).View(s.t.Context(), func(v *state.View) error {
-		for p, err := range v.People("") {
-			if err != nil {
-				return err
-			}
-			people = append(people, s.named(p.ID)+": "+s.standing(p))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var accounts []string
-	for _, u := range s.account.Users() {
-		accounts = append(accounts, s.label(u.ID)+": "+s.shown(u))
-	}
-	s.mu.Lock()
-	requests := s.requests
-	s.requests = nil
-	s.mu.Unlock()
-	return errors.Join(s.write("requests", requests), s.write("log", log), s.write("state", people), s.write("accounts", accounts), s.write("held", held))
-}
-
-// write puts lines into a file of the script's; no lines, no file.
-func (s *scene) write(name string, lines []string) error {
-	path := filepath.Join(s.ts.Getenv("WORK"), name)
-	if len(lines) == 0 {
-		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	return os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644)
-}
-
-// line tells of one change: what, whose, what came of it unless it went well, and why.
-func (s *scene) line(action string, who state.SourceRef, status, why string) string {
-	return strings.TrimSuffix(fmt.Sprintf("%s %s%s: %s", cmp.Or(action, "nothing"), s.named(who.ID), status, s.named(why)), ": ")
-}
-
-// standing tells what is remembered of a person.
-func (s *scene) standing(p *state.Person) string {
-	said := []string{"no account"}
-	if p.TargetID != "" {
-		said[0] = "linked"
-		if l := s.label(p.TargetID); l != s.named(p.ID) {
-			said[0] += " to " + l
-		}
-		if on := p.Attribute(plan.AttrActive); on != nil {
-			said = append(said, onOff(on.Known().Text() == "True"))
-		}
-	}
-	why := p.Scope.String()
-	if p.Reason != "" {
-		why += " (" + p.Reason + ")"
-	}
-	said = append(said, why)
-	if p.Unsettled {
-		said = append(said, "a create without an answer")
-	}
-	if p.Vanished {
-		said = append(said, "account gone")
-	}
-	switch {
-	case p.Held != 0:
-		said = append(said, fmt.Sprintf("held on list %d", p.Held))
-	case p.Escrowed:
-		said = append(said, fmt.Sprintf("%s in escrow after failure %d", p.Class, p.Attempts))
-	case p.Class != state.ClassNone:
-		said = append(said, p.Class.String()+" waits")
-	}
-	return strings.Join(said, ", ")
-}
-
-// shown tells what RingCentral has of an account.
-func (s *scene) shown(u ringcentraltest.User) string {
-	said := onOff(u.Active) + ", " + u.UserName
-	if u.Title != "" {
-		said += ", title " + u.Title
-	}
-	if mark := s.named(u.ExternalID); mark != s.label(u.ID) {
-		said += ", externalId " + cmp.Or(mark, "none")
-	}
-	return said
-}
-
-func onOff(on bool) string {
-	if on {
-		return "active"
-	}
-	return "inactive"
 }
