@@ -262,6 +262,9 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 		return "", drained, wait, err
 	}
 	if x.shut {
+		if len(x.inFlight) == 0 {
+			x.rest()
+		}
 		return "", nothingYet, wait, nil
 	}
 	now := x.job.Now()
@@ -290,10 +293,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	// Whoever is due and was not found has left the outbox, or may not be sent for now.
 	maps.DeleteFunc(x.later, func(_ string, due time.Time) bool { return !due.After(now) })
 	if len(x.inFlight) == 0 && len(x.later) == 0 {
-		for _, done := range x.idlers {
-			close(done)
-		}
-		x.idlers = nil
+		x.rest()
 		if !x.serving {
 			return "", drained, wait, nil
 		}
@@ -307,6 +307,14 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 		}
 	}
 	return "", nothingYet, wait, nil
+}
+
+// rest tells those who wait for it that nothing goes out for now. The caller holds mu.
+func (x *exporter) rest() {
+	for _, done := range x.idlers {
+		close(done)
+	}
+	x.idlers = nil
 }
 
 // fetch looks into the outbox for the next keys, most urgent first.
