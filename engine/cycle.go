@@ -70,11 +70,19 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 	return report, err
 }
 
+// Depth is how closely a dry run looks at accounts that are linked.
+type Depth int
+
+const (
+	Listed Depth = iota // at what the target's list shows, as a cycle does
+	Whole               // at all that is mapped: reads each account where the target has no better way
+)
+
 // Diff is the same cycle up to the first write, over a state that keeps its changes to itself and a target that
 // cannot be written to.
-func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, error) {
+func (j *Job) Diff(ctx context.Context, target TargetReader, depth Depth) (*plan.Report, error) {
 	defer j.phase(PhaseIdle)
-	rd, report, err := j.rehearse(ctx, target)
+	rd, report, err := j.rehearse(ctx, target, depth)
 	if err != nil {
 		return report, err
 	}
@@ -86,12 +94,12 @@ func (j *Job) Diff(ctx context.Context, target TargetReader) (*plan.Report, erro
 }
 
 // rehearse brings a dry run to where a full cycle would begin to export. The report is nil if it could not even begin.
-func (j *Job) rehearse(ctx context.Context, target TargetReader) (round, *plan.Report, error) {
+func (j *Job) rehearse(ctx context.Context, target TargetReader, depth Depth) (round, *plan.Report, error) {
 	cycle, _, err := j.begin(ctx, Full)
 	if err != nil {
 		return round{}, nil, err
 	}
-	rd := round{cycle: cycle}
+	rd := round{cycle: cycle, depth: depth}
 	report := j.report(cycle, "")
 	if err := j.read(ctx, target, &rd, report); err != nil {
 		return rd, report, err
@@ -142,7 +150,11 @@ func (j *Job) read(ctx context.Context, target TargetReader, rd *round, report *
 	if rd.listing != nil {
 		report.Strangers = rd.listing.strangers
 	}
-	if err := j.release(ctx, rd.cycle); err != nil {
+	warning, err := j.release(ctx, rd.cycle)
+	if warning != "" {
+		report.Warnings = append(report.Warnings, warning)
+	}
+	if err != nil {
 		return err
 	}
 	return j.remember(ctx, r, rd.cycle)
@@ -194,8 +206,18 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*rea
 	if !rd.listing.summary.Whole() {
 		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", rd.listing.summary.Total, rd.listing.summary.Read))
 	}
+	if rd.depth == Whole {
+		warnings, err := j.deepen(ctx, target, rd.listing)
+		r.warnings = append(r.warnings, warnings...)
+		if err != nil {
+			return r, &sideError{quarantineTarget, fmt.Errorf("read the accounts at the target: %w", err)}
+		}
+	}
 	j.phase(PhaseDecide)
-	return r, j.decide(ctx, r, rd.listing)
+	if err := j.decide(ctx, r, rd.listing); err != nil {
+		return r, err
+	}
+	return r, rd.listing.prefetch(ctx, target)
 }
 
 // DefaultAccess returns what the rule for the Default Access role came to in the first cycle: include or exclude, ""

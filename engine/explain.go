@@ -14,9 +14,9 @@ import (
 // Explain tells of one person, named by source id, userPrincipalName, mail or account id, why they are in scope or
 // not, which account is theirs and what would be sent. It is a dry run that is asked about one person: the job must be
 // over a state that keeps its changes to itself. Somebody nobody knows gets an explanation too.
-func (j *Job) Explain(ctx context.Context, target TargetReader, who string) (*plan.Explanation, error) {
+func (j *Job) Explain(ctx context.Context, target TargetReader, who string, depth Depth) (*plan.Explanation, error) {
 	defer j.phase(PhaseIdle)
-	rd, report, err := j.rehearse(ctx, target)
+	rd, report, err := j.rehearse(ctx, target, Listed)
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +27,13 @@ func (j *Job) Explain(ctx context.Context, target TargetReader, who string) (*pl
 	e.scoping()
 	if e.person == nil {
 		return e.out, nil
+	}
+	if depth == Whole && e.person.TargetID != "" {
+		row, err := target.Get(ctx, e.person.TargetID)
+		if err != nil {
+			return e.out, err
+		}
+		j.show(e.person, row)
 	}
 	prepared := j.prepare(ctx, target, rd.listing, e.person)
 	if prepared.err != nil {

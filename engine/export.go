@@ -26,6 +26,7 @@ type round struct {
 	listing *listing            // the target's list of a full cycle, nil after an incremental one
 	notes   map[string][]string // warnings by person
 	read    *reading            // for Explain
+	depth   Depth
 }
 
 // exporter sends what is in the outbox: until nothing is due, or, serving, until it is told to stop. One goroutine

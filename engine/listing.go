@@ -27,6 +27,8 @@ type listing struct {
 	unlinked map[string]bool
 	// marked are those of them that carry an externalId, by it.
 	marked map[string][]connectors.Resource
+	// whole holds those of them that were read whole in bulk, by id; nil if none were.
+	whole map[string]connectors.Resource
 	// strangers is the number of accounts that nobody is linked to.
 	strangers int
 	// first: nobody was known when the cycle began.

@@ -159,7 +159,7 @@ func rivalry(p, rival *state.Person, attribute, value string) *conflict {
 
 // adopt links p to an account that matched, if it may be (safety rule S7), and records what the account shows. The
 // hit comes from a list, which lacks some attributes; the account is read once when one of those is wanted.
-func (j *Job) adopt(ctx context.Context, target TargetReader, p *state.Person, hit connectors.Resource) error {
+func (j *Job) adopt(ctx context.Context, target TargetReader, l *listing, p *state.Person, hit connectors.Resource) error {
 	var why string
 	err := j.store.View(ctx, func(v *state.View) (err error) { why, err = j.taken(v, p, hit); return err })
 	if err != nil {
@@ -168,6 +168,7 @@ func (j *Job) adopt(ctx context.Context, target TargetReader, p *state.Person, h
 	if why != "" {
 		return &conflict{code: "EntryConflict", text: why}
 	}
+	hit = l.complete(hit)
 	if j.lacks(p, hit) && p.Scope == state.InScope {
 		full, err := target.Get(ctx, hit.ID)
 		if err != nil {

@@ -153,7 +153,10 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 	if err != nil {
 		return err
 	}
+	licences := j.foreseeCapacity(ctx, target, people, results)
+	report.Capacity = licences.capacity
 	for i, p := range people {
+		exhausted := licences.without(p, exhausted)
 		if list := late[p.ID]; list != 0 {
 			p.Held, p.Class = list, state.ClassHeld
 			results[i].decision = plan.Decision{}

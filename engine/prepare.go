@@ -70,7 +70,7 @@ func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *stat
 			return err
 		}
 		if found {
-			return j.adopt(ctx, target, p, hit)
+			return j.adopt(ctx, target, l, p, hit)
 		}
 	}
 	if p.Scope == state.InScope {
@@ -89,7 +89,7 @@ func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *stat
 	if err != nil || !found {
 		return err
 	}
-	return j.adopt(ctx, target, p, hit)
+	return j.adopt(ctx, target, l, p, hit)
 }
 
 // yield takes out of an update what would give the person a matching value that somebody else holds: the matching

@@ -2,16 +2,19 @@ package engine
 
 import (
 	"context"
+	"fmt"
 
 	"ringsync/connectors"
 	"ringsync/state"
 )
 
-// release makes the escrows due whose cycle has come.
-func (j *Job) release(ctx context.Context, c state.Cycle) error {
+// release makes the escrows due whose cycle has come. Removals among them have not counted while they were in escrow,
+// and pass the guard again: if they exceed the limit by now, a rename in conflict stays in escrow, since it may not come
+// to anything for long and must not keep others waiting, and all others are held. It returns a warning if any are.
+func (j *Job) release(ctx context.Context, c state.Cycle) (warning string, err error) {
 	now := j.Now()
 	var due []string
-	err := j.store.View(ctx, func(v *state.View) error {
+	err = j.store.View(ctx, func(v *state.View) error {
 		for e := range v.Outbox() {
 			if e.Class != state.ClassHeld && e.Due.After(now) {
 				due = append(due, e.ID)
@@ -20,24 +23,57 @@ func (j *Job) release(ctx context.Context, c state.Cycle) error {
 		return nil
 	})
 	if err != nil || len(due) == 0 {
-		return err
+		return "", err
 	}
-	return j.store.Update(ctx, func(tx *state.Tx) error {
+	err = j.store.Update(ctx, func(tx *state.Tx) error {
+		var people []*state.Person
+		again := 0
 		for _, id := range due {
 			p, err := tx.Person(id)
 			if err != nil {
 				return err
 			}
 			// A try in place that a crash cut off is due at once too.
-			if p != nil && (!p.Escrowed || p.RetryCycle <= c.Number) {
-				p.Due = now
-				if err := tx.PutPerson(p); err != nil {
-					return err
-				}
+			if p == nil || p.Escrowed && p.RetryCycle > c.Number {
+				continue
+			}
+			people = append(people, p)
+			if removesAgain(p) {
+				again++
 			}
 		}
-		return nil
+		judged, err := j.Guard.judge(tx.View, removals{adding: again}, now)
+		if err != nil {
+			return err
+		}
+		held := false
+		for _, p := range people {
+			switch {
+			case judged.list == 0 || !removesAgain(p):
+				p.Due = now
+			case conflicting(p.Failure) && p.Scope == state.InScope:
+				continue
+			default:
+				p.Held, held = judged.list, true
+				p.Escrowed, p.RetryCycle, p.Due = false, 0, now
+				p.Class = j.place(p)
+			}
+			if err := tx.PutPerson(p); err != nil {
+				return err
+			}
+		}
+		if !held {
+			return nil
+		}
+		warning = fmt.Sprintf("removals are held as list %d: %s", judged.list, judged.reason)
+		return judged.hold(tx)
 	})
+	return warning, err
+}
+
+// removesAgain reports whether somebody in escrow is to be removed from an account; see Guard.waiting.
+func removesAgain(p *state.Person) bool {
+	return p.Escrowed && p.Class == state.ClassRemove && p.TargetID != "" && p.Held == 0
 }
 
 // remember stores the edges that were read and then, last of all, the mark: whoever reads changes from it must find

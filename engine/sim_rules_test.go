@@ -236,7 +236,7 @@ func (h *history) diff() *plan.Report {
 	h.net.begin(0, 0)
 	_, job, err := p.open(state.NewOverlay(p.disk), h.identity())
 	h.must(err)
-	report, err := job.Diff(p.ctx, h.target)
+	report, err := job.Diff(p.ctx, h.target, engine.Listed)
 	if err != nil {
 		h.broken("S5", "a dry run fails without a fault: %v", err)
 		return nil
@@ -293,6 +293,7 @@ func (h *history) checkPerson(id string, all map[string]standing, p *state.Perso
 	}
 	switch {
 	case h.protects(id, p):
+	case h.inherited(a.ID, id): // it shows whose it was until the new owner is written
 	case p == nil && s.cause == state.HardDeleted && !h.written[a.ID]:
 		// Nobody can tell whose account it is any more.
 	case s.in && !fit(u) && !h.written[a.ID]:
@@ -318,6 +319,16 @@ func (h *history) checkPerson(id string, all map[string]standing, p *state.Perso
 			h.broken("S5", "account %s of %s differs: %v (mail: %q); the state: %s", a.ID, h.name(id), wrong, why, describe(p))
 		}
 	}
+}
+
+// inherited reports whether the state links an account that carries the person's mark to somebody else.
+func (h *history) inherited(account, id string) (by bool) {
+	h.must(h.process.store.View(h.process.after(), func(v *state.View) error {
+		holder := v.PersonByTarget(account)
+		by = holder != "" && holder != id
+		return nil
+	}))
+	return by
 }
 
 // protects reports whether safety.protect names the person.

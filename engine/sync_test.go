@@ -9,6 +9,7 @@ import (
 
 	"ringsync/connectors"
 	"ringsync/connectors/entra/entratest"
+	"ringsync/engine"
 	"ringsync/engine/plan"
 	"ringsync/mapping/filter"
 	"ringsync/state"
@@ -185,7 +186,7 @@ func TestExplain(t *testing.T) {
 		db, err := bolt.Open(w.path, bolt.Options{ReadOnly: true})
 		w.must(err)
 		job, target := w.job(state.NewOverlay(db))
-		e, err := job.Explain(t.Context(), target, test.who)
+		e, err := job.Explain(t.Context(), target, test.who, engine.Listed)
 		w.must(err)
 		w.must(db.Close())
 		var text strings.Builder

@@ -225,7 +225,7 @@ func (w *world) diff() *plan.Report {
 		base = db
 	}
 	job, target := w.job(state.NewOverlay(base))
-	r, err := job.Diff(w.t.Context(), target)
+	r, err := job.Diff(w.t.Context(), target, engine.Listed)
 	w.must(err)
 	return r
 }

@@ -16,6 +16,7 @@ import (
 	"ringsync/configs"
 	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
 	"ringsync/engine/plan"
 )
 
@@ -194,7 +195,7 @@ func (d *demo) diff(ctx context.Context, text plan.Text) (*plan.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := j.engine.Diff(ctx, j.target)
+	report, err := j.engine.Diff(ctx, j.target, engine.Listed)
 	if err = errors.Join(err, j.close()); err != nil {
 		return nil, err
 	}

@@ -4,18 +4,19 @@ import (
 	"context"
 	"fmt"
 
+	"ringsync/engine"
 	"ringsync/engine/plan"
 )
 
 // explain is diff --user.
-func (a *app) explain(ctx context.Context, who string) error {
+func (a *app) explain(ctx context.Context, who string, depth engine.Depth) error {
 	if who == "" {
 		return usageError("--user names nobody")
 	}
 	explain := func(j *job) (*plan.Explanation, error) {
 		bars := a.showProgress(j.engine.Progress)
 		defer bars.stop()
-		return j.engine.Explain(ctx, j.target, who)
+		return j.engine.Explain(ctx, j.target, who, depth)
 	}
 	return onJob(ctx, a, rehearses, explain, func(e *plan.Explanation) error {
 		write := func() error { return plan.Text{Color: a.color(), Brief: a.quiet}.WriteExplanation(a.stdout, e) }

@@ -1,11 +1,13 @@
 package ringcentral
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,6 +98,24 @@ func (c *Client) ListExtensions(ctx context.Context, yield func(connectors.Resou
 	}
 }
 
+// Details is ListExtensions for a token that says it may. One that does not name its scopes, as one issued for SCIM, is
+// not tried: FaultPermission.
+func (c *Client) Details(ctx context.Context, yield func(connectors.Resource) error) (connectors.ListSummary, error) {
+	if opens, err := c.opensREST(ctx); err != nil || !opens {
+		return connectors.ListSummary{}, cmp.Or(err, errShut)
+	}
+	return c.ListExtensions(ctx, yield)
+}
+
+// errShut is the answer to whoever asks for what only the REST API tells, without a request.
+var errShut error = &connectors.Error{Fault: connectors.FaultPermission, Op: "read extensions", Detail: "the token is not known to have the ReadAccounts scope, which opens the REST API"}
+
+// opensREST reports whether the token says that it may read extensions.
+func (c *Client) opensREST(ctx context.Context) (bool, error) {
+	id, err := c.Identify(ctx)
+	return slices.Contains(id.Scopes, "ReadAccounts"), err
+}
+
 func (c *Client) resource(e *extension) connectors.Resource {
 	r := connectors.Resource{ID: e.ID.String(), UserName: e.Contact.Email, Active: e.Status == statusEnabled,
 		Values: make([]connectors.Value, c.slots)}
@@ -112,7 +132,18 @@ func (c *Client) resource(e *extension) connectors.Resource {
 	return r
 }
 
-// FreeLicences is how many extensions are nobody's: so many accounts can be created. Errors as for ListExtensions.
+// Capacity is how many more accounts can be created; known is false if the token does not say that it may ask, or the
+// answer is no number.
+func (c *Client) Capacity(ctx context.Context) (free int, known bool) {
+	if opens, err := c.opensREST(ctx); err != nil || !opens {
+		return 0, false
+	}
+	free, err := c.FreeLicences(ctx)
+	return free, err == nil
+}
+
+// FreeLicences is how many extensions are nobody's: so many accounts can be created. Any token is tried; errors as for
+// ListExtensions.
 func (c *Client) FreeLicences(ctx context.Context) (int, error) {
 	page, err := c.extensions(ctx, "count unassigned extensions",
 		url.Values{"status": {statusUnassigned}, "type": {"User"}, "page": {"1"}, "perPage": {"1"}})

@@ -112,6 +112,14 @@ type Report struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Strangers is the number of accounts at the target that nobody here is linked to.
 	Strangers int `json:"strangers"`
+	// Capacity is, for a dry run with creates, whether there are licences for them; null if the target does not tell.
+	Capacity *Capacity `json:"capacity,omitempty"`
+}
+
+// Capacity compares the accounts to be created with the licences that are free.
+type Capacity struct {
+	Needs int `json:"needs"`
+	Free  int `json:"free"`
 }
 
 // Explanation is what a dry run says of one person, step by step.

@@ -152,6 +152,9 @@ func (t Text) Summary(r *Report) string {
 	if len(rest) > 0 {
 		line += "; " + strings.Join(rest, ", ")
 	}
+	if c := r.Capacity; c != nil {
+		line += fmt.Sprintf("; licences: needs %d, %d free", c.Needs, c.Free)
+	}
 	return line
 }
 
