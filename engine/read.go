@@ -256,7 +256,7 @@ func (r *reading) scope(row connectors.Row, p *state.Person) seen {
 // want maps the row and fits it to the target.
 func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) draft {
 	j := r.job
-	j.Mapping.Apply(row.Values, &r.result)
+	j.Mapping.Apply(row.Values, j.Now(), &r.result)
 	var notes []string
 	for _, f := range r.result.Failures {
 		notes = append(notes, fmt.Sprintf("%s is left out: %v", j.target.Names()[f.Slot], f.Err))

@@ -123,6 +123,12 @@ func (c checker) from(a connectors.Attribute, known bool) rule {
 			c.fail("expression", err)
 			return rule{}
 		}
+		if err := program.Unmappable(); err != nil {
+			c.fail("expression", err)
+		}
+		if program.Random() && r.Apply != "create" {
+			c.failf("apply", "the expression gives another value each time: it needs apply: create")
+		}
 		return rule{program: program, text: program.String()}
 	default:
 		v := connectors.StringValue(*r.Constant)

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"time"
+
 	"ringsync/connectors"
 	"ringsync/mapping/expr"
 	"ringsync/mapping/filter"
@@ -59,6 +61,7 @@ type Result struct {
 	Create []connectors.Value
 	// Failures are the attributes that could not be worked out for this person. Both their values are Absent.
 	Failures []Failure
+	env      expr.Environment
 }
 
 // Failure is why one target attribute has no value.
@@ -67,15 +70,16 @@ type Failure struct {
 	Err  error
 }
 
-// Apply maps one person's row into r.
-func (m *Mapping) Apply(row []connectors.Value, r *Result) {
+// Apply maps one person's row into r. now is the moment for expressions that read the clock.
+func (m *Mapping) Apply(row []connectors.Value, now time.Time, r *Result) {
+	r.env.Now = now
 	r.Always = reset(r.Always, len(m.rules))
 	r.Create = reset(r.Create, len(m.rules))
 	clear(r.Failures)
 	r.Failures = r.Failures[:0]
 	for i := range m.rules {
 		u := &m.rules[i]
-		v, err := u.value(row, &m.attributes[i])
+		v, err := u.value(row, &r.env, &m.attributes[i])
 		switch {
 		case err != nil:
 			r.Failures = append(r.Failures, Failure{Slot: i, Err: err})
@@ -104,7 +108,7 @@ func reset(values []connectors.Value, length int) []connectors.Value {
 
 // value works out the rule for a row, in the form that the target attribute takes. Null is Null, whatever the source
 // left unsaid; Absent means that nothing is to be sent.
-func (u *rule) value(row []connectors.Value, to *connectors.Attribute) (connectors.Value, error) {
+func (u *rule) value(row []connectors.Value, env *expr.Environment, to *connectors.Attribute) (connectors.Value, error) {
 	if !u.constant.IsNull() {
 		return u.constant, nil
 	}
@@ -112,7 +116,7 @@ func (u *rule) value(row []connectors.Value, to *connectors.Attribute) (connecto
 	switch {
 	case u.program != nil:
 		var err error
-		if v, err = u.program.Eval(row); err != nil {
+		if v, err = u.program.Eval(row, env); err != nil {
 			return v, err
 		}
 	case u.slot < len(row) && !row[u.slot].IsNull():

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ringsync/connectors"
 	"ringsync/mapping/filter"
@@ -129,7 +130,7 @@ func TestApply(t *testing.T) {
 		}
 		m, slots := compile(t, nil, matchByMail, tc.rule)
 		var r Result
-		m.Apply(rowOf(slots, tc.person), &r)
+		m.Apply(rowOf(slots, tc.person), time.Time{}, &r)
 		slot, _ := m.Target().Index(tc.rule.Target)
 		got := shown(r.Always[slot]) + " " + shown(r.Create[slot])
 		if len(r.Failures) > 0 {
@@ -150,11 +151,11 @@ func TestResultIsReused(t *testing.T) {
 		Rule{Target: "title", Source: "businessPhones"},
 		Rule{Target: "externalId", Source: "id", Apply: "create"})
 	var r Result
-	m.Apply(rowOf(slots, map[string]any{"mail": "a@b", "businessPhones": []any{"1", "2"}, "id": "7"}), &r)
+	m.Apply(rowOf(slots, map[string]any{"mail": "a@b", "businessPhones": []any{"1", "2"}, "id": "7"}), time.Time{}, &r)
 	if got := fmt.Sprint(shown(r.Always[0]), shown(r.Create[2]), len(r.Failures)); got != `"a@b""7"1` {
 		t.Errorf("first: %s", got)
 	}
-	m.Apply(nil, &r)
+	m.Apply(nil, time.Time{}, &r)
 	if slices.ContainsFunc(slices.Concat(r.Always, r.Create), func(v connectors.Value) bool { return v.Kind() != connectors.Absent }) || len(r.Failures) > 0 {
 		t.Errorf("second: %+v", r)
 	}
@@ -250,11 +251,11 @@ func TestEverydayMappingAllocatesNothing(t *testing.T) {
 	m, slots := everyday(t)
 	row := rowOf(slots, jane)
 	var r Result
-	m.Apply(row, &r)
+	m.Apply(row, time.Time{}, &r)
 	if slices.ContainsFunc(r.Always, connectors.Value.IsNull) || len(r.Failures) > 0 {
 		t.Fatalf("got %+v", r)
 	}
-	if n := testing.AllocsPerRun(100, func() { m.Filter().Decide(row); m.Apply(row, &r) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { m.Filter().Decide(row); m.Apply(row, time.Time{}, &r) }); n != 0 {
 		t.Errorf("%v allocations a person", n)
 	}
 }
@@ -269,6 +270,6 @@ func BenchmarkPerson(b *testing.B) {
 		if !m.Filter().Decide(row).Pass {
 			b.Fatal("out of scope")
 		}
-		m.Apply(row, &r)
+		m.Apply(row, time.Time{}, &r)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ringsync/configs"
 	"ringsync/connectors"
@@ -57,7 +58,7 @@ func TestImportedConfigurationMapsAPerson(t *testing.T) {
 		return values
 	}
 	var r mapping.Result
-	m.Apply(row(ada), &r)
+	m.Apply(row(ada), time.Time{}, &r)
 	always := map[string]string{
 		"userName": "ada@contoso.com", "active": "True", "title": "Sales Manager", `emails[type eq "work"].value`: "ada@contoso.com",
 		"name.givenName": "Ada", `phoneNumbers[type eq "mobile"].value`: "+16505550100",

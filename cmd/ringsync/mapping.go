@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,8 @@ func newMappingCommand(a *app) *cobra.Command {
 }
 
 func newMappingEvalCommand(a *app) *cobra.Command {
-	var objectPath string
+	var objectPath, defaultDomain string
+	var taken []string
 	cmd := &cobra.Command{
 		Use:   "eval EXPR --object FILE",
 		Short: "Evaluate a mapping expression for one person",
@@ -31,7 +34,13 @@ attribute that FILE lacks is null. No configuration is needed.`,
 			if err != nil {
 				return err
 			}
-			value, err := evaluate(args[0], person)
+			value, err := evaluate(args[0], person, expr.Environment{
+				Now:           time.Now(),
+				DefaultDomain: defaultDomain,
+				Taken: func(text string) bool {
+					return slices.ContainsFunc(taken, func(t string) bool { return strings.EqualFold(t, text) })
+				},
+			})
 			if err != nil {
 				return err
 			}
@@ -39,17 +48,19 @@ attribute that FILE lacks is null. No configuration is needed.`,
 		},
 	}
 	cmd.Flags().StringVar(&objectPath, "object", "", "`file` with the person as a JSON object, - for standard input")
+	cmd.Flags().StringVar(&defaultDomain, "default-domain", "", "what DefaultDomain gives")
+	cmd.Flags().StringArrayVar(&taken, "taken", nil, "`value` that SelectUniqueValue finds in use (repeatable)")
 	_ = cmd.MarkFlagRequired("object") // fails only for a flag that is not defined
 	return cmd
 }
 
-func evaluate(source string, person connectors.Value) (connectors.Value, error) {
+func evaluate(source string, person connectors.Value, env expr.Environment) (connectors.Value, error) {
 	attributes := &objectAttributes{person: person, slots: connectors.NewSlots()}
 	program, err := expr.Compile(source, attributes)
 	if err != nil {
 		return connectors.Value{}, &exitError{exitUsage, err}
 	}
-	return program.Eval(attributes.row)
+	return program.Eval(attributes.row, &env)
 }
 
 // readObject reads a person from a file of JSON.

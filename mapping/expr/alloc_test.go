@@ -27,7 +27,7 @@ func TestNoAllocations(t *testing.T) {
 	} {
 		p, row := compiled(t, source)
 		if n := testing.AllocsPerRun(100, func() {
-			if _, err := p.Eval(row); err != nil {
+			if _, err := p.Eval(row, nil); err != nil {
 				t.Fatal(err)
 			}
 		}); n != 0 {
@@ -47,7 +47,7 @@ func BenchmarkEval(b *testing.B) {
 			p, row := compiled(b, source)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := p.Eval(row); err != nil {
+				if _, err := p.Eval(row, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+	"time"
 
 	"ringsync/connectors"
+	"ringsync/mapping/expr/datetime"
 )
 
 // comparison compares two values as text, with regard to letter case; the orderings compare as numbers if both sides
-// are numbers. A side that is null makes it false, <> included: Entra documents that conditions on null attributes
-// fail, and scoping filters have the same rule.
+// are numbers. If one side is a function that gives a date, both are dates. A side that is null makes it false, <>
+// included: Entra documents that conditions on null attributes fail, and scoping filters have the same rule.
 type comparison struct {
 	operator    string
 	left, right term
@@ -18,12 +20,15 @@ type comparison struct {
 	offset      int
 }
 
-func (c *comparison) eval(row []connectors.Value) (connectors.Value, error) {
-	left, err := c.side(c.left, row)
+func (c *comparison) eval(in scope) (connectors.Value, error) {
+	if dateCall(c.left) != nil || dateCall(c.right) != nil {
+		return c.dates(in)
+	}
+	left, err := c.side(c.left, in)
 	if err != nil {
 		return left, err
 	}
-	right, err := c.side(c.right, row)
+	right, err := c.side(c.right, in)
 	if err != nil {
 		return right, err
 	}
@@ -36,19 +41,31 @@ func (c *comparison) eval(row []connectors.Value) (connectors.Value, error) {
 		return truth(a == b), nil
 	case "<>":
 		return truth(a != b), nil
-	case ">":
-		return truth(order(a, b) > 0), nil
-	case ">=":
-		return truth(order(a, b) >= 0), nil
-	case "<":
-		return truth(order(a, b) < 0), nil
-	default: // <=
-		return truth(order(a, b) <= 0), nil
+	default:
+		return truth(c.accepts(order(a, b))), nil
 	}
 }
 
-func (c *comparison) side(t term, row []connectors.Value) (connectors.Value, error) {
-	v, err := t.eval(row)
+// accepts reports whether the operator holds for sides of that order: negative, zero or positive, as of cmp.Compare.
+func (c *comparison) accepts(order int) bool {
+	switch c.operator {
+	case "=":
+		return order == 0
+	case "<>":
+		return order != 0
+	case ">":
+		return order > 0
+	case ">=":
+		return order >= 0
+	case "<":
+		return order < 0
+	default: // <=
+		return order <= 0
+	}
+}
+
+func (c *comparison) side(t term, in scope) (connectors.Value, error) {
+	v, err := t.eval(in)
 	if err != nil {
 		return v, err
 	}
@@ -57,6 +74,33 @@ func (c *comparison) side(t term, row []connectors.Value) (connectors.Value, err
 		return v, newError(c.source, c.offset, "each side of a comparison %s", why)
 	}
 	return v, nil
+}
+
+func (c *comparison) dates(in scope) (connectors.Value, error) {
+	left, null1, err := c.date(c.left, in)
+	if err != nil {
+		return connectors.Value{}, err
+	}
+	right, null2, err := c.date(c.right, in)
+	if err != nil {
+		return connectors.Value{}, err
+	}
+	return truth(!null1 && !null2 && c.accepts(left.Compare(right))), nil
+}
+
+func (c *comparison) date(t term, in scope) (at time.Time, null bool, err error) {
+	if k := dateCall(t); k != nil {
+		return k.dater(k, in)
+	}
+	v, err := c.side(t, in)
+	if err != nil || v.IsNull() {
+		return at, true, err
+	}
+	at, err = datetime.Parse(v.Text())
+	if err != nil {
+		return at, false, newError(c.source, c.offset, "the other side is a date, and %s is none: %v", quoted(v.Text()), err)
+	}
+	return at, false, nil
 }
 
 func order(a, b string) int {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ringsync/connectors"
+	"ringsync/mapping/expr/datetime"
 )
 
 // compiler turns nodes into terms and checks them on the way.
@@ -14,6 +15,8 @@ type compiler struct {
 	source     string
 	attributes Attributes
 	slots      []int
+	root       *Node
+	traits
 }
 
 func (c *compiler) fail(n *Node, format string, args ...any) *Error {
@@ -47,7 +50,7 @@ func (c *compiler) attribute(n *Node, want valueKind) (term, error) {
 	if !ok {
 		return nil, c.fail(n, "unknown attribute [%s]", n.Text).near(bracketed(c.attributes.Nearest(n.Text)))
 	}
-	if want == roles && a.Name != connectors.AttrAppRoleAssignments {
+	if want == roles && !strings.EqualFold(a.Name, connectors.AttrAppRoleAssignments) {
 		return nil, c.fail(n, "expected the attribute [%s]", connectors.AttrAppRoleAssignments)
 	}
 	if a.Type == connectors.TypeComplex && want != roles && want != presence && want != list {
@@ -58,7 +61,7 @@ func (c *compiler) attribute(n *Node, want valueKind) (term, error) {
 }
 
 func objectRemedy(name string) string {
-	if name == connectors.AttrAppRoleAssignments {
+	if strings.EqualFold(name, connectors.AttrAppRoleAssignments) {
 		return ": SingleAppRoleAssignment makes a text of it"
 	}
 	return ""
@@ -79,21 +82,38 @@ func (c *compiler) constant(n *Node, want valueKind) (term, error) {
 		text = strconv.FormatInt(h, 10)
 	}
 	v := connectors.StringValue(text)
+	return constant{v}, c.suits(n, v, want)
+}
+
+// suits checks a constant against what its place takes.
+func (c *compiler) suits(n *Node, v connectors.Value, want valueKind) error {
 	switch want {
 	case integer, position:
 		i, ok := v.AsInt()
 		if !ok {
-			return nil, c.fail(n, "expected a whole number, not %s", n)
+			return c.fail(n, "expected a whole number, not %s", n)
 		}
 		if want == position && i < 1 {
-			return nil, c.fail(n, "positions are counted from 1")
+			return c.fail(n, "positions are counted from 1")
+		}
+	case number:
+		if _, ok := decimal(v.Text()); !ok {
+			return c.fail(n, "expected a number, not %s", n)
 		}
 	case culture:
-		if _, err := caseRules(text); err != nil {
-			return nil, c.fail(n, "%s is not the name of a culture, such as ja-JP", n)
+		if _, err := caseRules(v.Text()); err != nil {
+			return c.fail(n, "%s is not the name of a culture, such as ja-JP", n)
+		}
+	case date:
+		if _, err := datetime.Parse(v.Text()); err != nil {
+			return c.fail(n, "expected a date, not %s: %v", n, err)
+		}
+	case unit:
+		if _, ok := intervalNamed(v.Text()); !ok {
+			return c.fail(n, "the intervals are %s, not %s", intervalNames, n)
 		}
 	}
-	return constant{v}, nil
+	return nil
 }
 
 func (c *compiler) word(n *Node, want valueKind) (term, error) {
@@ -122,18 +142,22 @@ func (c *compiler) comparison(n *Node, want valueKind) (term, error) {
 	return &comparison{operator: n.Text, left: left, right: right, source: c.source, offset: n.Offset}, nil
 }
 
-func (c *compiler) call(n *Node) (term, error) {
-	f := functionNamed(n.Text)
-	switch {
-	case f == nil:
-		return nil, c.fail(n, "unknown function %s", n.Text).near(connectors.Nearest(n.Text, functionNames()))
-	case f.body == nil:
-		return nil, c.fail(n, "%s is not supported yet", f.name)
+func (c *compiler) call(written *Node) (term, error) {
+	f := functionNamed(written.Text)
+	if f == nil {
+		return nil, c.fail(written, "unknown function %s", written.Text).near(connectors.Nearest(written.Text, functionNames()))
+	}
+	if f.traits&standsAlone != 0 && written != c.root {
+		return nil, c.fail(written, "%s is the whole expression, never an argument", f.name)
+	}
+	n := &Node{Kind: Call, Text: written.Text, Args: written.Args, Offset: written.Offset}
+	if f.arguments != nil {
+		n.Args = f.arguments(n.Args)
 	}
 	if err := c.arity(n, f); err != nil {
 		return nil, err
 	}
-	k := &call{name: f.name, body: f.body, params: f.params, source: c.source, offset: n.Offset}
+	k := &call{name: f.name, body: f.body, dater: f.dater, params: f.params, source: c.source, offset: n.Offset}
 	k.args = make([]term, len(n.Args))
 	for i, arg := range n.Args {
 		p := paramAt(f.params, i)
@@ -148,12 +172,23 @@ func (c *compiler) call(n *Node) (term, error) {
 			return nil, c.fail(n, "%s needs %s (argument %d)", f.name, p.name, i+1)
 		}
 	}
+	c.add(f, n)
 	if f.prepare != nil {
 		if err := f.prepare(c, k, n); err != nil {
 			return nil, err
 		}
 	}
 	return k, nil
+}
+
+// add notes what the function makes of the expression.
+func (c *compiler) add(f *function, n *Node) {
+	c.random = c.random || f.traits&isRandom != 0
+	c.clock = c.clock || f.traits&readsClock != 0
+	c.redacted = c.redacted || f.traits&redacts != 0
+	if f.unmappable != "" && c.unmappable == nil {
+		c.unmappable = c.fail(n, "%s cannot be mapped: %s", f.name, f.unmappable)
+	}
 }
 
 // arity checks the number of arguments. The repeating parameters come last and are given together: the key and the
@@ -184,6 +219,8 @@ func (c *compiler) arity(n *Node, f *function) error {
 
 func arguments(least, most int) string {
 	switch {
+	case most == 0:
+		return "no arguments"
 	case least != most:
 		return fmt.Sprintf("%d to %d arguments", least, most)
 	case most == 1:

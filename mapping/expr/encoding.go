@@ -11,8 +11,8 @@ import (
 )
 
 // convertToBase64 encodes the text's UTF-16 little-endian bytes, which .NET calls Unicode.
-func convertToBase64(c *call, row []connectors.Value) (connectors.Value, error) {
-	return transform(c, row, func(s string) string {
+func convertToBase64(c *call, in scope) (connectors.Value, error) {
+	return transform(c, in, func(s string) string {
 		var b []byte
 		for _, unit := range utf16.Encode([]rune(s)) {
 			b = binary.LittleEndian.AppendUint16(b, unit)
@@ -23,8 +23,8 @@ func convertToBase64(c *call, row []connectors.Value) (connectors.Value, error) 
 
 // convertFromBase64 decodes bytes that are Unicode (UTF-16 little-endian), ASCII or UTF8. Bytes that are no character
 // of the encoding become U+FFFD, or a question mark in ASCII.
-func convertFromBase64(c *call, row []connectors.Value) (connectors.Value, error) {
-	s, null, err := c.text(0, row)
+func convertFromBase64(c *call, in scope) (connectors.Value, error) {
+	s, null, err := c.text(0, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
@@ -32,7 +32,7 @@ func convertFromBase64(c *call, row []connectors.Value) (connectors.Value, error
 	if err != nil {
 		return connectors.Value{}, c.fail("%s is not base64", shown(connectors.StringValue(s)))
 	}
-	encoding, _, err := c.text(1, row)
+	encoding, _, err := c.text(1, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
@@ -55,15 +55,15 @@ func convertFromBase64(c *call, row []connectors.Value) (connectors.Value, error
 	}
 }
 
-func convertToUTF8Hex(c *call, row []connectors.Value) (connectors.Value, error) {
-	return transform(c, row, func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) })
+func convertToUTF8Hex(c *call, in scope) (connectors.Value, error) {
+	return transform(c, in, func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) })
 }
 
 // bitAnd is null if a side is.
-func bitAnd(c *call, row []connectors.Value) (connectors.Value, error) {
+func bitAnd(c *call, in scope) (connectors.Value, error) {
 	all := int64(-1)
 	for i := range 2 {
-		v, err := c.single(i, row)
+		v, err := c.single(i, in)
 		if err != nil || v.IsNull() {
 			return connectors.NullValue(), err
 		}

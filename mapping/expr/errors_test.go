@@ -61,7 +61,6 @@ func TestCompileErrors(t *testing.T) {
 
 		{"Swich([mail], , \"a\", \"b\")\n^", "column 1: unknown function Swich; did you mean Switch?"},
 		{"Frobnicate()\n^", "column 1: unknown function Frobnicate"},
-		{"Append(formatdatetime([mail], , \"a\", \"b\"), \"c\")\n       ^", "column 8: FormatDateTime is not supported yet"},
 		{"Left([maill], 3)\n     ^", "column 6: unknown attribute [maill]; did you mean [mail]?"},
 		{"Left([mail])\n^", "column 1: Left takes 2 arguments: Left(String, NumChars), not 1"},
 		{"Not()\n^", "column 1: Not takes 1 argument: Not(source), not 0"},
@@ -137,7 +136,7 @@ func TestEvaluationErrorHasItsPlace(t *testing.T) {
 	}
 	row := make([]connectors.Value, len(directoryAttributes))
 	row[3] = connectors.StringsValue("1")
-	_, err = program.Eval(row)
+	_, err = program.Eval(row, nil)
 	e, ok := errors.AsType[*Error](err)
 	if want := "Append(\"a\", Item([businessPhones], 2))\n            ^"; !ok || e.Caret() != want {
 		t.Errorf("got %v", err)

@@ -58,13 +58,18 @@ type evalCase struct {
 
 func (tc evalCase) check(t *testing.T) {
 	t.Helper()
+	tc.checkIn(t, nil)
+}
+
+func (tc evalCase) checkIn(t *testing.T, env *Environment) {
+	t.Helper()
 	attributes := newAnyone()
 	program, err := Compile(tc.expression, attributes)
 	if err != nil {
 		t.Errorf("compile %s: %v", tc.expression, err)
 		return
 	}
-	got, err := program.Eval(attributes.row(tc.person))
+	got, err := program.Eval(attributes.row(tc.person), env)
 	switch want := tc.want.(type) {
 	case failure:
 		e, ok := errors.AsType[*Error](err)

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"slices"
 	"strings"
 
 	"ringsync/connectors"
@@ -9,8 +8,8 @@ import (
 
 // join puts the separator between the texts of all sources, lists flattened, null and empty ones skipped. It is null
 // only if every source is.
-func join(c *call, row []connectors.Value) (connectors.Value, error) {
-	separator, _, err := c.text(0, row)
+func join(c *call, in scope) (connectors.Value, error) {
+	separator, _, err := c.text(0, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
@@ -27,7 +26,7 @@ func join(c *call, row []connectors.Value) (connectors.Value, error) {
 		return b.Len() <= maxResult
 	}
 	for i := 1; i < len(c.args); i++ {
-		v, err := c.value(i, row)
+		v, err := c.value(i, in)
 		if err != nil {
 			return v, err
 		}
@@ -60,19 +59,28 @@ func items(v connectors.Value) func(yield func(connectors.Value) bool) {
 	}
 }
 
-// split makes a list of a text; white space around the parts is removed.
-func split(c *call, row []connectors.Value) (connectors.Value, error) {
-	source, null, err := c.text(0, row)
+// maxItems is the most values that a list made of a text may have.
+const maxItems = 10_000
+
+// split makes a list of a text; white space around the parts is removed. Without a delimiter white space separates.
+func split(c *call, in scope) (connectors.Value, error) {
+	source, null, err := c.text(0, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
-	delimiter, _, err := c.text(1, row)
+	delimiter, _, err := c.text(1, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
 	parts := []string{source}
-	if delimiter != "" {
-		parts = strings.Split(source, delimiter)
+	switch {
+	case !c.given(1):
+		parts = strings.Fields(source)
+	case delimiter != "":
+		parts = strings.SplitN(source, delimiter, maxItems+1)
+	}
+	if len(parts) > maxItems {
+		return connectors.Value{}, c.fail("the result has more than %d values", maxItems)
 	}
 	for i, part := range parts {
 		parts[i] = strings.TrimSpace(part)
@@ -81,12 +89,12 @@ func split(c *call, row []connectors.Value) (connectors.Value, error) {
 }
 
 // item gives one value of a list, counted from 1. One that is not there is an error; of null there is none to give.
-func item(c *call, row []connectors.Value) (connectors.Value, error) {
-	v, err := c.value(0, row)
+func item(c *call, in scope) (connectors.Value, error) {
+	v, err := c.value(0, in)
 	if err != nil || v.IsNull() {
 		return connectors.NullValue(), err
 	}
-	index, err := c.integer(1, row)
+	index, err := c.integer(1, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
@@ -103,8 +111,8 @@ func item(c *call, row []connectors.Value) (connectors.Value, error) {
 	return v, nil
 }
 
-func count(c *call, row []connectors.Value) (connectors.Value, error) {
-	v, err := c.value(0, row)
+func count(c *call, in scope) (connectors.Value, error) {
+	v, err := c.value(0, in)
 	if err != nil {
 		return v, err
 	}
@@ -116,8 +124,8 @@ func count(c *call, row []connectors.Value) (connectors.Value, error) {
 }
 
 // removeDuplicates keeps the first of equal texts, letter case regarded.
-func removeDuplicates(c *call, row []connectors.Value) (connectors.Value, error) {
-	v, err := c.value(0, row)
+func removeDuplicates(c *call, in scope) (connectors.Value, error) {
+	v, err := c.value(0, in)
 	if err != nil || v.Kind() != connectors.List {
 		return v, err
 	}
@@ -133,8 +141,8 @@ func removeDuplicates(c *call, row []connectors.Value) (connectors.Value, error)
 }
 
 // trim removes white space around a text, or around every text of a list.
-func trim(c *call, row []connectors.Value) (connectors.Value, error) {
-	v, err := c.value(0, row)
+func trim(c *call, in scope) (connectors.Value, error) {
+	v, err := c.value(0, in)
 	if err != nil || v.IsNull() {
 		return connectors.NullValue(), err
 	}
@@ -146,27 +154,4 @@ func trim(c *call, row []connectors.Value) (connectors.Value, error) {
 		trimmed = append(trimmed, connectors.StringValue(strings.TrimSpace(item.Text())))
 	}
 	return connectors.ListValue(trimmed...), nil
-}
-
-// singleAppRoleAssignment gives the value of one of the person's roles, or its display name if it has no value. Which
-// of several is not documented; the first in alphabetical order does not change from one read to the next.
-func singleAppRoleAssignment(c *call, row []connectors.Value) (connectors.Value, error) {
-	v, err := c.value(0, row)
-	if err != nil {
-		return v, err
-	}
-	var names []string
-	for role := range items(v) {
-		name := role.Field("value").Text()
-		if name == "" {
-			name = role.Field("displayName").Text()
-		}
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return connectors.NullValue(), nil
-	}
-	return connectors.StringValue(slices.Min(names)), nil
 }

@@ -87,34 +87,34 @@ func constantText(n *Node, i int) (string, bool) {
 }
 
 // replaceOld replaces every occurrence of oldValue in the source.
-func replaceOld(c *call, row []connectors.Value) (connectors.Value, error) {
-	source, null, err := c.text(replaceSource, row)
+func replaceOld(c *call, in scope) (connectors.Value, error) {
+	source, null, err := c.text(replaceSource, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
-	value, _, err := c.text(replaceValue, row)
+	value, _, err := c.text(replaceValue, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
-	return c.substitute(source, value, row)
+	return c.substitute(source, value, in)
 }
 
 // fillTemplate puts the source into the template, wherever that has oldValue. A null source fills no template.
-func fillTemplate(c *call, row []connectors.Value) (connectors.Value, error) {
-	source, null, err := c.text(replaceSource, row)
+func fillTemplate(c *call, in scope) (connectors.Value, error) {
+	source, null, err := c.text(replaceSource, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
-	template, null, err := c.text(replaceTemplate, row)
+	template, null, err := c.text(replaceTemplate, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
-	return c.substitute(template, source, row)
+	return c.substitute(template, source, in)
 }
 
 // substitute replaces the row's oldValue in s. An empty one occurs nowhere.
-func (c *call) substitute(s, by string, row []connectors.Value) (connectors.Value, error) {
-	old, _, err := c.text(replaceOldValue, row)
+func (c *call) substitute(s, by string, in scope) (connectors.Value, error) {
+	old, _, err := c.text(replaceOldValue, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
@@ -128,18 +128,18 @@ func (c *call) substitute(s, by string, row []connectors.Value) (connectors.Valu
 }
 
 // replaceMatches replaces every match of the pattern.
-func replaceMatches(c *call, row []connectors.Value) (connectors.Value, error) {
-	source, null, err := c.text(replaceSource, row)
+func replaceMatches(c *call, in scope) (connectors.Value, error) {
+	source, null, err := c.text(replaceSource, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
-	re, err := c.pattern(row)
+	re, err := c.pattern(in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
 	pieces := c.replace.pieces
 	if pieces == nil {
-		value, _, err := c.text(replaceValue, row)
+		value, _, err := c.text(replaceValue, in)
 		if err != nil {
 			return connectors.Value{}, err
 		}
@@ -149,20 +149,20 @@ func replaceMatches(c *call, row []connectors.Value) (connectors.Value, error) {
 }
 
 // replaceCaptures replaces what the named group captured in every match, and leaves the rest of the match.
-func replaceCaptures(c *call, row []connectors.Value) (connectors.Value, error) {
-	source, null, err := c.text(replaceSource, row)
+func replaceCaptures(c *call, in scope) (connectors.Value, error) {
+	source, null, err := c.text(replaceSource, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
-	re, err := c.pattern(row)
+	re, err := c.pattern(in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
-	group, _, err := c.text(replaceGroup, row)
+	group, _, err := c.text(replaceGroup, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
-	value, _, err := c.text(replaceValue, row)
+	value, _, err := c.text(replaceValue, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
@@ -210,20 +210,20 @@ func (c *call) rewrite(re *regexp2.Regexp, source string, pieces []piece, spans 
 
 // extractCapture gives the source if it has a value, else what the named group captures in the replacement attribute;
 // null if the pattern does not match there.
-func extractCapture(c *call, row []connectors.Value) (connectors.Value, error) {
-	source, _, err := c.text(replaceSource, row)
+func extractCapture(c *call, in scope) (connectors.Value, error) {
+	source, _, err := c.text(replaceSource, in)
 	if err != nil || source != "" {
 		return connectors.StringValue(source), err
 	}
-	other, null, err := c.text(replaceAttribute, row)
+	other, null, err := c.text(replaceAttribute, in)
 	if err != nil || null {
 		return connectors.NullValue(), err
 	}
-	re, err := c.pattern(row)
+	re, err := c.pattern(in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
-	group, _, err := c.text(replaceGroup, row)
+	group, _, err := c.text(replaceGroup, in)
 	if err != nil {
 		return connectors.Value{}, err
 	}
@@ -242,13 +242,16 @@ func extractCapture(c *call, row []connectors.Value) (connectors.Value, error) {
 }
 
 // pattern returns the row's regular expression.
-func (c *call) pattern(row []connectors.Value) (*regexp2.Regexp, error) {
+func (c *call) pattern(in scope) (*regexp2.Regexp, error) {
 	if c.replace.pattern != nil {
 		return c.replace.pattern, nil
 	}
-	s, _, err := c.text(replacePattern, row)
+	s, _, err := c.text(replacePattern, in)
 	if err != nil {
 		return nil, err
+	}
+	if len(s) > maxCharacters {
+		return nil, c.fail("the regular expression is longer than %d bytes", maxCharacters)
 	}
 	re, err := compilePattern(s)
 	if err != nil {

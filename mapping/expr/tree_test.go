@@ -142,7 +142,7 @@ func FuzzExpression(f *testing.F) {
 		for i := range row {
 			row[i] = []connectors.Value{connectors.StringValue(value), connectors.StringsValue(value, source), {}}[i%3]
 		}
-		if _, err := program.Eval(row); err != nil {
+		if _, err := program.Eval(row, nil); err != nil {
 			checkPlace(t, err)
 		}
 	})
