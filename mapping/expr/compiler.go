@@ -203,7 +203,7 @@ func (c *compiler) arity(n *Node, f *function) error {
 	fixed, given := len(f.params)-repeating, len(n.Args)
 	if repeating > 0 {
 		if given < fixed+repeating || (given-fixed)%repeating != 0 {
-			return c.fail(n, "%s, not %d arguments", f.signature(), given)
+			return c.fail(n, "%s, not %s", f.signature(), arguments(given, given))
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"ringsync/connectors"
 )
@@ -92,6 +93,13 @@ var documented = []evalCase{
 	{`Append(Mid([givenName], 1, 3), Mid([surname], 1, 5))`, person{"givenName": "John", "surname": "Doe"}, "JohDoe"},
 	{`BitAnd(&HF, &HF7)`, nil, 7},
 	{`CBool([attribute1] = [attribute2])`, person{"attribute1": "x", "attribute2": "x"}, "True"},
+	{`AppRoleAssignmentsComplex([appRoleAssignments])`, person{"appRoleAssignments": []any{
+		map[string]any{"id": "06b07648-ecfe-589f-9d2f-6325724a46ee", "value": "Admin", "displayName": "Admin"},
+		map[string]any{"id": "06b07648-ecfe-599f-9d2f-6325724a46ee", "value": "User", "displayName": "User"}}}, []any{
+		map[string]any{"primary": false, "type": "WindowsAzureActiveDirectoryRole", "displayName": "Admin", "value": "Admin"},
+		map[string]any{"primary": false, "type": "WindowsAzureActiveDirectoryRole", "displayName": "User", "value": "User"}}},
+	{`CDate([StatusHireDate])`, person{"StatusHireDate": "2020-03-16-07:00"}, "3/16/2020 7:00:00 AM"},
+	{`CDate("2021-06-30+08:00")`, nil, "6/29/2021 4:00:00 PM"},
 	{`Coalesce([mail],[userPrincipalName])`,
 		person{"mail": nil, "userPrincipalName": "John.Doe@contoso.com"}, "John.Doe@contoso.com"},
 	{`ConvertToBase64("Hello world!")`, nil, "SABlAGwAbABvACAAdwBvAHIAbABkACEA"},
@@ -99,6 +107,24 @@ var documented = []evalCase{
 		person{"objectId": "d05e47b1-3909-445a-ba5e-ca60cbc0e4b4"}, "100064303565343762312333930392343435612626135652636136306362633065346234"},
 	{`Count([proxyAddresses])`, person{"proxyAddresses": []any{"a", "b", "c"}}, 3},
 	{`CStr([dn])`, person{"dn": "cn=Joe,dc=contoso,dc=com"}, "cn=Joe,dc=contoso,dc=com"},
+	{`DateAdd("d", -10, CDate([StatusHireDate]))`, person{"StatusHireDate": "2012-03-16-07:00"}, "3/6/2012 7:00:00 AM"},
+	{`DateAdd("ww", 2, CDate([StatusHireDate]))`, person{"StatusHireDate": "2012-03-16-07:00"}, "3/30/2012 7:00:00 AM"},
+	{`DateAdd("yyyy", 2, CDate([StatusHireDate]))`, person{"StatusHireDate": "2012-03-16-07:00"}, "3/16/2014 7:00:00 AM"},
+	{`DateDiff("d", CDate([date1]), CDate([date2]))`, person{"date1": "8/25/2021 5:41:18 PM", "date2": "2012-03-16-07:00"}, -3449},
+	{`DateDiff("m", CDate([date1]), CDate([date2]))`, person{"date1": "8/25/2021 5:41:18 PM", "date2": "2012-03-16-07:00"}, -113},
+	{`DateDiff("yyyy", CDate([date1]), CDate([date2]))`, person{"date1": "8/25/2021 5:41:18 PM", "date2": "2012-03-16-07:00"}, -9},
+	{`DateDiff("ww", CDate([date1]), CDate([date2]))`, person{"date1": "8/25/2021 5:41:18 PM", "date2": "2012-03-16-07:00"}, -493},
+	{`DateDiff("d", CDate([date1]), CDate([date2]))`, person{"date1": "2021-08-31+08:00", "date2": "2021-08-31+08:00"}, 0},
+	{`DateDiff("s", CDate([date1]), CDate([date2]))`, person{"date1": "2021-08-24", "date2": "2021-08-25"}, 86400},
+	{`Switch([Active], , "1", IIF(DateDiff("d", Now(), CDate([StatusHireDate])) > 5, "False", "True"), "0", "False")`,
+		person{"Active": "1", "StatusHireDate": "2021-07-05"}, "True"},
+	{`Switch([Active], , "1", IIF(DateDiff("d", Now(), CDate([StatusHireDate])) > 5, "False", "True"), "0", "False")`,
+		person{"Active": "1", "StatusHireDate": "2021-07-09"}, "False"},
+	{`Switch([Active], , "1", IIF(DateDiff("d", Now(), CDate([StatusHireDate])) > 5, "False", "True"), "0", "False")`,
+		person{"Active": "0", "StatusHireDate": "2021-07-05"}, "False"},
+	{`DateFromNum([lastLogonTimestamp])`, person{"lastLogonTimestamp": "129699324000000000"}, "2012-01-01T23:00:00Z"},
+	{`FormatDateTime([extensionAttribute1], "yyyyMMddHHmmss.fZ", "yyyy-MM-dd")`,
+		person{"extensionAttribute1": "20150123105347.1Z"}, "2015-01-23"},
 	{`IgnoreFlowIfNullOrEmpty([department])`, person{"department": ""}, notSent},
 	{`IgnoreFlowIfNullOrEmpty(Switch([prefix], "", "3443", "Dr.", "3444", "Prof.", "3445", "Prof. Dr."))`,
 		person{"prefix": "9999"}, notSent},
@@ -124,8 +150,12 @@ var documented = []evalCase{
 	{`NormalizeDiacritics([givenName])`, person{"givenName": "Zoë"}, "Zoe"},
 	{`NormalizeDiacritics("Grøßmüller")`, nil, "Groessmuller"},
 	{`Not([IsSoftDeleted])`, person{"IsSoftDeleted": "True"}, "False"},
+	{`Now()`, nil, "7/2/2021 3:33:38 PM"},
+	{`NumFromDate(Join("", FormatDateTime([ContractEndDate], ,"yyyy-MM-ddzzz", "yyyy-MM-dd"), " 23:59:59-08:00"))`,
+		person{"ContractEndDate": "2020-12-31-08:00"}, "132539615990000000"},
 	{`PCase([firstName])`, person{"firstName": "PABLO GONSALVES (SECOND)"}, "Pablo Gonsalves (Second)"},
 	{`PCase([lastName]," '-")`, person{"lastName": "PINTO-DE'SILVA"}, "Pinto-De'Silva"},
+	{`Redact("StringToBeRedacted")`, nil, "StringToBeRedacted"},
 	{`RemoveDuplicates([proxyAddresses])`, person{"proxyAddresses": []any{"a", "b", "a"}}, []any{"a", "b"}},
 	{`Replace([BusinessTitle],"Product Developer", , , "Software Engineer", , )`,
 		person{"BusinessTitle": "Product Developer"}, "Software Engineer"},
@@ -138,6 +168,8 @@ var documented = []evalCase{
 	{`Replace([telephoneNumber], , "\\+(?<isdCode>\\d* )(?<phoneNumber>\\d{10})", "phoneNumber" , , [mobile], )`,
 		person{"telephoneNumber": "", "mobile": "+91 8887779999"}, "8887779999"},
 	{`Replace([mailNickname], , "[a-zA-Z_]*", , "", , )`, person{"mailNickname": "john_doe72"}, "72"},
+	{`SelectUniqueValue( Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [PreferredFirstName], [PreferredLastName]))), "contoso.com"), Join("@", NormalizeDiacritics(StripSpaces(Join(".",  Mid([PreferredFirstName], 1, 1), [PreferredLastName]))), "contoso.com"), Join("@", NormalizeDiacritics(StripSpaces(Join(".",  Mid([PreferredFirstName], 1, 2), [PreferredLastName]))), "contoso.com"))`,
+		person{"PreferredFirstName": "John", "PreferredLastName": "Smith"}, "J.Smith@contoso.com"},
 	{`SingleAppRoleAssignment([appRoleAssignments])`,
 		person{"appRoleAssignments": []any{map[string]any{"id": "06b07648-ecfe-589f-9d2f-6325724a46ee", "value": "Admin", "displayName": "Admin"}}}, "Admin"},
 	{`Split([extensionAttribute5], ",")`,
@@ -166,8 +198,12 @@ var documented = []evalCase{
 		person{"accountName": nil}, failure("AccountName is required")},
 }
 
+// documentedMoment is Now in the reference's example.
+var documentedMoment = time.Date(2021, 7, 2, 15, 33, 38, 0, time.UTC)
+
 func TestDocumentedExamples(t *testing.T) {
+	env := Environment{Now: documentedMoment, Taken: func(text string) bool { return text == "John.Smith@contoso.com" }}
 	for _, tc := range documented {
-		tc.check(t)
+		tc.checkIn(t, &env)
 	}
 }

@@ -156,7 +156,7 @@ var functions = []function{
 		{name: "replacementValue", kind: text, optional: true},
 		{name: "replacementAttributeName", kind: text, optional: true},
 		{name: "template", kind: text, optional: true}}, body: replaceOld, prepare: prepareReplace},
-	{name: "SelectUniqueValue", params: []param{{name: "uniqueValueRule1", kind: text}, {name: "uniqueValueRule", kind: text, repeats: true}},
+	{name: "SelectUniqueValue", params: []param{{name: "uniqueValueRule1", kind: text}, {name: "uniqueValueRule2", kind: text, repeats: true}},
 		body: selectUniqueValue, traits: standsAlone,
 		unmappable: "the target's unique attributes must hold the person's real values, not the first that is free"},
 	{name: "SingleAppRoleAssignment", params: []param{{name: "appRoleAssignments", kind: roles}}, body: singleAppRoleAssignment},

@@ -92,11 +92,19 @@ var rules = map[string][]evalCase{
 		{`Append([a], [b])`, person{"b": ""}, ""},
 		{`Prepend("+1", [a])`, person{"a": "555"}, "+1555"},
 	},
-	"characters, not bytes": {
+	"UTF-16 units, as in .NET, and no half characters": {
 		{`Left([x], 2)`, person{"x": "Łódź"}, "Łó"},
 		{`Mid([x], 2, 2)`, person{"x": "Łódź"}, "ód"},
 		{`InStr([x], "ź")`, person{"x": "Łódź"}, 4},
 		{`Left([x], 1)`, person{"x": "😀!"}, "😀"},
+		{`Left([x], 2)`, person{"x": "😀!"}, "😀"},
+		{`Left([x], 3)`, person{"x": "😀!"}, "😀!"},
+		{`Mid([x], 2, 1)`, person{"x": "😀!"}, ""},
+		{`Mid([x], 3, 1)`, person{"x": "😀!"}, "!"},
+		{`Mid([x], 1, 3)`, person{"x": "a😀!"}, "a😀"},
+		{`InStr([x], "!")`, person{"x": "😀!"}, 3},
+		{`InStr([x], "!", 4)`, person{"x": "😀!"}, 0},
+		{`Left([x], 3)`, person{"x": "e\u0301tat"}, "e\u0301t"},
 	},
 	"Left, Mid": {
 		{`Left(IIF("True", [list], "x"), 1)`, person{"list": []any{map[string]any{"a": "b"}}},
@@ -116,6 +124,11 @@ var rules = map[string][]evalCase{
 		{`InStr([x], "B")`, person{"x": "abc"}, 0},
 		{`InStr([x], "B", , vbTextCompare)`, person{"x": "abc"}, 2},
 		{`InStr([x], "a", 9)`, person{"x": "abc"}, 0},
+		{`InStr([x], "", 2)`, person{"x": "abc"}, 2},
+		{`InStr([x], "", 4)`, person{"x": "abc"}, 0},
+		{`InStr([x], "")`, person{"x": ""}, 0},
+		{`InStr([x], [y])`, person{"x": "abc"}, 1},
+		{`InStr([x], "ist", , vbTextCompare)`, person{"x": "İİSTANBUL"}, 2},
 		{`InStr([x], "a")`, nil, 0},
 		{`InStr([x], "a", [n])`, person{"x": "abc", "n": 0}, failure("InStr: start is at least 1, not 0")},
 		{`Word([x], 1, " ")`, nil, ""},
@@ -123,11 +136,21 @@ var rules = map[string][]evalCase{
 		{`Word([x], 2, " ,")`, person{"x": "a, b"}, "b"},
 		{`PCase([x])`, person{"x": "o'BRIEN-smith and sons"}, "O'brien-Smith And Sons"},
 		{`PCase([x], "'")`, person{"x": "o'brien smith"}, "O'Brien smith"},
+		{`PCase([x], "")`, person{"x": "o'brien smith"}, "O'brien Smith"},
+		{`PCase([x])`, person{"x": "1st STREET 2b-or_not\u00a0to (x) 'quoted'"}, "1St Street 2B-Or_Not\u00a0To (X) 'Quoted'"},
+		{`PCase([x], " ")`, person{"x": "1st STREET -x"}, "1st Street -x"},
+		{`PCase([x])`, person{"x": "ǆ ÉCOLE straße"}, "ǅ École Straße"},
 		{`PCase([x])`, nil, nil},
 	},
 	"letters": {
 		{`ToUpper([x])`, nil, nil},
 		{`ToLower([x])`, person{"x": "ÄI"}, "äi"},
+		{`ToLower([x])`, person{"x": "İI"}, "İi"},
+		{`ToLower([x], "en-US")`, person{"x": "İI"}, "ii"},
+		{`ToUpper([x])`, person{"x": "ıi"}, "ıI"},
+		{`ToUpper([x], "")`, person{"x": "ıi"}, "ıI"},
+		{`ToUpper([x], "de-DE")`, person{"x": "ıiß"}, "IIß"},
+		{`ToLower([x])`, person{"x": "ΟΔΟΣ"}, "οδοσ"},
 		{`ToLower([x], "tr-TR")`, person{"x": "İI"}, "iı"},
 		{`ToUpper([x], "az")`, person{"x": "i"}, "İ"},
 		{`ToUpper([x], "ja-JP")`, person{"x": "straße i"}, "STRAßE I"},
@@ -145,6 +168,13 @@ var rules = map[string][]evalCase{
 		{`Split([x], ",")`, person{"x": "a,,b"}, []any{"a", "", "b"}},
 		{`Split([x], ", ")`, person{"x": "a,b, c"}, []any{"a,b", "c"}},
 		{`Split([x], "")`, person{"x": "abc"}, []any{"abc"}},
+		{`Split([x])`, person{"x": " a  b\tc"}, []any{"a", "b", "c"}},
+		{`Split([x], ",")`, person{"x": ""}, []any{""}},
+		{`Split([x], "aa")`, person{"x": "aaa"}, []any{"", "a"}},
+		{`RemoveDuplicates([x])`, person{"x": []any{nil}}, nil},
+		{`Trim([x])`, person{"x": []any{nil}}, nil},
+		{`Join(",", [x], "c")`, person{"x": []any{"a", nil, "", "b"}}, "a,b,c"},
+		{`Join(",", Split([x], ";"))`, person{"x": "a; b;;c"}, "a,b,c"},
 		{`Item(Split([x], "@"), 2)`, person{"x": "john@contoso.com"}, "contoso.com"},
 		{`Item([x], 1)`, person{"x": "only"}, "only"},
 		{`Item([x], 1)`, nil, nil},
@@ -165,6 +195,8 @@ var rules = map[string][]evalCase{
 			map[string]any{"value": "", "displayName": ""}}}, "Boss"},
 	},
 	"Replace": {
+		{`Replace([x], , [p], , "-", , )`, person{"x": "a", "p": strings.Repeat("a", maxCharacters+1)},
+			failure("Replace: the regular expression is longer than 10000 bytes")},
 		{`Replace([x], , "[()\\s-]+", , "", , )`, person{"x": "+1 (999) 888-7777"}, "+19998887777"},
 		{`Replace([x], "a", , , "b")`, person{"x": "Aaa"}, "Abb"},
 		{`Replace([x], "a", , , "b", , )`, nil, nil},
@@ -246,6 +278,9 @@ func TestResultIsLimited(t *testing.T) {
 		tc.check(t)
 	}
 	evalCase{`Append([x], [x])`, person{"x": half}, half + half}.check(t)
+	many := strings.Repeat("a,", maxItems)
+	evalCase{`Count(Split([x], ","))`, person{"x": many[:len(many)-1]}, maxItems}.check(t)
+	evalCase{`Count(Split([x], ","))`, person{"x": many}, failure("Split: the result has more than 10000 values")}.check(t)
 }
 
 // A pattern that backtracks without end stops, whether at its first match or after others, and never gives a result.

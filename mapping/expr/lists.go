@@ -137,7 +137,7 @@ func removeDuplicates(c *call, in scope) (connectors.Value, error) {
 			kept = append(kept, item)
 		}
 	}
-	return connectors.ListValue(kept...), nil
+	return listOf(kept), nil
 }
 
 // trim removes white space around a text, or around every text of a list.
@@ -153,5 +153,13 @@ func trim(c *call, in scope) (connectors.Value, error) {
 	for item := range items(v) {
 		trimmed = append(trimmed, connectors.StringValue(strings.TrimSpace(item.Text())))
 	}
-	return connectors.ListValue(trimmed...), nil
+	return listOf(trimmed), nil
+}
+
+// listOf is null if there are no values.
+func listOf(values []connectors.Value) connectors.Value {
+	if len(values) == 0 {
+		return connectors.NullValue()
+	}
+	return connectors.ListValue(values...)
 }

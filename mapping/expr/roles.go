@@ -74,8 +74,5 @@ func complexRoles(c *call, in scope, display string) (connectors.Value, error) {
 			connectors.Field{Name: "type", Value: connectors.StringValue(roleType)},
 			connectors.Field{Name: "value", Value: role.Field("value")}))
 	}
-	if len(roles) == 0 {
-		return connectors.NullValue(), nil
-	}
-	return connectors.ListValue(roles...), nil
+	return listOf(roles), nil
 }
