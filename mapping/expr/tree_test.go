@@ -113,6 +113,8 @@ func FuzzExpression(f *testing.F) {
 		f.Add(tc.expression, "John Doe, 42")
 	}
 	for _, seed := range []string{`Replace([x], , "(?<a>\\d+)|(b)*", "a", "${a}$1$&", , )`, `IIF([a] >= -1.5, &HFF, UTF8)`,
+		`FormatDateTime([x], [y], "d M yyyy", [z])`, `DateAdd([x], 9999999, DateFromNum([y]))`, `DateDiff("ww", Now(), [x])`,
+		`RandomString(9, 1, 1, 1, 1, [x])`, `AppRoleAssignmentsComplex([appRoleAssignments])`, `StringFromSid([x])`, `DNComponent([x], 2)`,
 		`Replace([x], , [y], , [z], , )`, `Item(Split([x], [y]), 2)`, "“", "\"\\", "[\n]", "&H"} {
 		f.Add(seed, "a(b")
 	}
@@ -142,7 +144,8 @@ func FuzzExpression(f *testing.F) {
 		for i := range row {
 			row[i] = []connectors.Value{connectors.StringValue(value), connectors.StringsValue(value, source), {}}[i%3]
 		}
-		if _, err := program.Eval(row, nil); err != nil {
+		env := &Environment{Now: documentedMoment, DefaultDomain: value, Taken: func(text string) bool { return text == value }}
+		if _, err := program.Eval(row, env); err != nil {
 			checkPlace(t, err)
 		}
 	})
