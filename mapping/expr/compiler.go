@@ -135,9 +135,18 @@ func (c *compiler) comparison(n *Node, want valueKind) (term, error) {
 	if err != nil {
 		return nil, err
 	}
-	right, err := c.term(n.Args[1], text)
+	beside := text
+	if dateCall(left) != nil {
+		beside = date
+	}
+	right, err := c.term(n.Args[1], beside)
 	if err != nil {
 		return nil, err
+	}
+	if fixed, ok := left.(constant); ok && dateCall(right) != nil {
+		if err := c.suits(n.Args[0], fixed.value, date); err != nil {
+			return nil, err
+		}
 	}
 	return &comparison{operator: n.Text, left: left, right: right, source: c.source, offset: n.Offset}, nil
 }

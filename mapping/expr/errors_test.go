@@ -105,6 +105,8 @@ func TestCompileErrors(t *testing.T) {
 		{"FormatDateTime([mail], \"AssumeLoacl\", \"d\", \"d\")\n                       ^",
 			`column 24: dateTimeStyles: "AssumeLoacl" is not one of the DateTimeStyles; did you mean AssumeLocal?`},
 		{"FormatDateTime([mail], , , \"d\")\n^", "column 1: FormatDateTime needs inputFormat (argument 3)"},
+		{"IIF(Now() > \"soon\", 1, 2)\n            ^", `column 13: expected a date, not "soon": this is not a date`},
+		{"IIF(\"2020-13-01\" < Now(), 1, 2)\n    ^", `column 5: expected a date, not "2020-13-01": there is no such date`},
 		{"RandomString(5, 3, 0, 0, 3)\n^", "column 1: RandomString: the minimums together are more than Length"},
 		{"RandomString(300, 0, 0, 0, 0)\n^", "column 1: RandomString: Length is 1 to 256"},
 		{"Append(SelectUniqueValue([mail], \"a\"), \"b\")\n       ^", "column 8: SelectUniqueValue is the whole expression, never an argument"},

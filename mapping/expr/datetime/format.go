@@ -65,7 +65,7 @@ func split(format string, m mode) ([]element, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.specifier == 'f' && e.count > 7 || e.specifier == 'F' && e.count > 7 {
+		if e.specifier|0x20 == 'f' && e.count > 7 { // F too
 			return nil, fmt.Errorf("a second has at most 7 digits after its point, not %d", e.count)
 		}
 		if e.count > 0 || e.text != "" {
@@ -102,7 +102,7 @@ func first(s string, m mode) (e element, used int, err error) {
 		return afterPercent(s, m)
 	case strings.HasPrefix(s, "GMT") && m == reading:
 		return element{specifier: 'G', count: 1}, len("GMT"), nil
-	case c == '.' && m == reading, c == ' ' && m == reading:
+	case m == reading && (c == '.' || c == ' '):
 		return element{specifier: c, count: 1}, 1, nil
 	default:
 		_, size := utf8.DecodeRuneInString(s)
