@@ -120,10 +120,13 @@ type Clause struct {
 	// Source attribute, such as department.
 	Attribute string `yaml:"attribute" jsonschema:"required"`
 	// Operator, by Entra's name: EQUALS, NOT EQUALS, IS TRUE, IS FALSE, IS NULL, IS NOT NULL, REGEX MATCH,
-	// NOT REGEX MATCH, Greater_Than, Greater_Than_OR_EQUALS, Includes, ENDS_WITH.
+	// NOT REGEX MATCH, Greater_Than, Greater_Than_OR_EQUALS, Includes, ENDS_WITH; Less_Than and Less_Than_OR_EQUALS are
+	// ringsync's own.
 	Operator string `yaml:"operator" jsonschema:"required"`
-	// Value to compare with; none for the IS operators.
+	// Value to compare with; none for the IS operators. For a date 2026-01-31, an instant, today, or today-90d.
 	Value string `yaml:"value"`
+	// How many values of a multi-valued attribute have to pass.
+	Multivalued string `yaml:"multivalued" jsonschema:"enum=any,enum=all"`
 }
 
 // Attribute maps one attribute: target, and exactly one of source, expression and constant.

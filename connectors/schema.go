@@ -32,10 +32,15 @@ type Attribute struct {
 	Filterable  bool // the target can be searched by it, so it can match
 	Unlisted    bool // the target's lists leave it out: only a read of the single resource shows it
 	ReadOnly    bool
+	Untyped     bool // only the directory knows its type: values may be of any, and several
+	Secret      bool // its values are shown to nobody: messages have RedactedText in their place
 	// Same, if not nil, reports whether the target takes two texts for the same value although they are written
 	// differently: "US" and "United States". It spares the write of what is so already.
 	Same func(a, b string) bool
 }
+
+// RedactedText stands for a value that is not to be shown, as it does in Entra's provisioning log.
+const RedactedText = "[Redact]"
 
 // Schema is what one side offers. Mappings are checked against it before anything is read.
 type Schema struct {

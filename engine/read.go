@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"ringsync/connectors"
 	"ringsync/engine/plan"
@@ -28,6 +29,7 @@ type reading struct {
 	app    connectors.App
 	graph  *graph
 	mark   []byte
+	now    time.Time // of the whole read, so that all are judged by the same day
 
 	// seen are the people whose rows came, removed those of whom the source says that they left the directory.
 	seen    map[string]seen
@@ -76,7 +78,7 @@ type draft struct {
 
 func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
 	r := &reading{
-		job: j, ctx: ctx, target: target, graph: newGraph(),
+		job: j, ctx: ctx, target: target, graph: newGraph(), now: j.Now(),
 		seen: map[string]seen{}, removed: map[string]connectors.Removal{},
 		batch: map[string]draft{}, lost: map[string]map[string]bool{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
 	}
@@ -243,7 +245,7 @@ func (r *reading) scope(row connectors.Row, p *state.Person) seen {
 	if slot, ok := r.job.Slots.Index(connectors.AttrIsSoftDeleted); ok {
 		row.Values[slot] = connectors.BoolValue(false)
 	}
-	switch d := r.job.Mapping.Filter().Decide(row.Values); {
+	switch d := r.job.Mapping.Filter().Decide(row.Values, r.now); {
 	case d.Err != nil: // a pattern ran out of time: that says nothing about the person
 		r.warnings = append(r.warnings, fmt.Sprintf("%s is left as they are: %v", row.Name(), d.Err))
 		return seen{scope: state.ScopeUnknown, why: d.Err.Error()}
@@ -256,7 +258,7 @@ func (r *reading) scope(row connectors.Row, p *state.Person) seen {
 // want maps the row and fits it to the target.
 func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) draft {
 	j := r.job
-	j.Mapping.Apply(row.Values, j.Now(), &r.result)
+	j.Mapping.Apply(row.Values, r.now, &r.result)
 	var notes []string
 	for _, f := range r.result.Failures {
 		notes = append(notes, fmt.Sprintf("%s is left out: %v", j.target.Names()[f.Slot], f.Err))

@@ -37,6 +37,8 @@ var service = connectors.NewSchema("the service", []connectors.Attribute{
 	{Name: department},
 }, nil, nil)
 
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 var matchByMail = Rule{Target: "userName", Source: "mail", Match: 1}
 
 func valueOf(s string) *connectors.Value {
@@ -130,7 +132,7 @@ func TestApply(t *testing.T) {
 		}
 		m, slots := compile(t, nil, matchByMail, tc.rule)
 		var r Result
-		m.Apply(rowOf(slots, tc.person), time.Time{}, &r)
+		m.Apply(rowOf(slots, tc.person), noon, &r)
 		slot, _ := m.Target().Index(tc.rule.Target)
 		got := shown(r.Always[slot]) + " " + shown(r.Create[slot])
 		if len(r.Failures) > 0 {
@@ -151,11 +153,11 @@ func TestResultIsReused(t *testing.T) {
 		Rule{Target: "title", Source: "businessPhones"},
 		Rule{Target: "externalId", Source: "id", Apply: "create"})
 	var r Result
-	m.Apply(rowOf(slots, map[string]any{"mail": "a@b", "businessPhones": []any{"1", "2"}, "id": "7"}), time.Time{}, &r)
+	m.Apply(rowOf(slots, map[string]any{"mail": "a@b", "businessPhones": []any{"1", "2"}, "id": "7"}), noon, &r)
 	if got := fmt.Sprint(shown(r.Always[0]), shown(r.Create[2]), len(r.Failures)); got != `"a@b""7"1` {
 		t.Errorf("first: %s", got)
 	}
-	m.Apply(nil, time.Time{}, &r)
+	m.Apply(nil, noon, &r)
 	if slices.ContainsFunc(slices.Concat(r.Always, r.Create), func(v connectors.Value) bool { return v.Kind() != connectors.Absent }) || len(r.Failures) > 0 {
 		t.Errorf("second: %+v", r)
 	}
@@ -181,7 +183,7 @@ func TestMappingDescribesItself(t *testing.T) {
 	if !m.Has("title") || m.Has("active") {
 		t.Error("Has is wrong")
 	}
-	if d := m.Filter().Decide(rowOf(slots, map[string]any{"country": "DE"})); d.Pass {
+	if d := m.Filter().Decide(rowOf(slots, map[string]any{"country": "DE"}), noon); d.Pass {
 		t.Error("the filter does not filter")
 	}
 }
@@ -251,11 +253,11 @@ func TestEverydayMappingAllocatesNothing(t *testing.T) {
 	m, slots := everyday(t)
 	row := rowOf(slots, jane)
 	var r Result
-	m.Apply(row, time.Time{}, &r)
+	m.Apply(row, noon, &r)
 	if slices.ContainsFunc(r.Always, connectors.Value.IsNull) || len(r.Failures) > 0 {
 		t.Fatalf("got %+v", r)
 	}
-	if n := testing.AllocsPerRun(100, func() { m.Filter().Decide(row); m.Apply(row, time.Time{}, &r) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { m.Filter().Decide(row, noon); m.Apply(row, noon, &r) }); n != 0 {
 		t.Errorf("%v allocations a person", n)
 	}
 }
@@ -267,9 +269,9 @@ func BenchmarkPerson(b *testing.B) {
 	var r Result
 	b.ReportAllocs()
 	for b.Loop() {
-		if !m.Filter().Decide(row).Pass {
+		if !m.Filter().Decide(row, noon).Pass {
 			b.Fatal("out of scope")
 		}
-		m.Apply(row, time.Time{}, &r)
+		m.Apply(row, noon, &r)
 	}
 }

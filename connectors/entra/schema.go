@@ -61,5 +61,5 @@ func directoryExtension(name string) (connectors.Attribute, bool) {
 			return connectors.Attribute{}, false
 		}
 	}
-	return connectors.Attribute{Name: name, Type: connectors.TypeString}, true
+	return connectors.Attribute{Name: name, Type: connectors.TypeString, Untyped: true}, true
 }

@@ -3,11 +3,7 @@ package filter
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-
-	"github.com/dlclark/regexp2"
-	"github.com/dlclark/regexp2/syntax"
 
 	"ringsync/connectors"
 )
@@ -24,7 +20,7 @@ type Attributes interface {
 type Error struct {
 	Group  int
 	Clause int    // -1 if it is about the group as a whole
-	Field  string // "attribute", "operator", "value", or "all" for the group's list of clauses
+	Field  string // "attribute", "operator", "value", "multivalued", or "all" for the group's list of clauses
 	Name   string // the group's name
 	Err    error
 }
@@ -74,18 +70,20 @@ func (c *clause) compile(in Clause, attributes Attributes, report func(field str
 	if err != nil || attributeErr != nil {
 		return
 	}
-	*c = clause{attribute: a.Name, slot: slot, operator: operator, value: in.Value}
-	if err := operator.takes(a.Type); err != nil {
+	*c = clause{attribute: a.Name, slot: slot, secret: a.Secret, operator: operator, value: in.Value}
+	if err := c.quantify(in.Multivalued, a); err != nil {
+		report("multivalued", err)
+	}
+	if err := operator.takes(a); err != nil {
 		report("operator", err)
 		return
 	}
-	if err := c.checkValue(a.Type); err != nil {
+	if err := c.checkValue(a); err != nil {
 		report("value", err)
 	}
 }
 
-// find returns the attribute of that name. It refuses what has no single plain value, and what the filters themselves
-// decide.
+// find returns the attribute of that name. It refuses what is not a plain value, and what the filters themselves decide.
 func find(name string, attributes Attributes) (int, connectors.Attribute, error) {
 	slot, a, ok := attributes.Attribute(name)
 	switch {
@@ -96,64 +94,41 @@ func find(name string, attributes Attributes) (int, connectors.Attribute, error)
 		return slot, a, fmt.Errorf("unknown attribute %q", name)
 	case a.Name == connectors.AttrIsSoftDeleted:
 		return slot, a, fmt.Errorf("%s depends on the filters, so no filter can ask for it", a.Name)
-	case a.MultiValued:
-		return slot, a, fmt.Errorf("%s has several values: only attributes with one can be filtered", a.Name)
-	case a.Type == connectors.TypeComplex, a.Type == connectors.TypeReference, a.Type == connectors.TypeDateTime:
+	case a.Name == connectors.AttrAppRoleAssignments:
+		return slot, a, fmt.Errorf("%s cannot be filtered: assign people to the application, or not", a.Name)
+	case a.Type == connectors.TypeComplex, a.Type == connectors.TypeReference:
 		return slot, a, fmt.Errorf("%s is of type %s, which cannot be filtered", a.Name, a.Type)
 	}
 	return slot, a, nil
 }
 
-func (c *clause) checkValue(t connectors.Type) error {
-	if c.operator.unary {
-		if c.value != "" {
-			return fmt.Errorf("%s takes no value", c.operator.name)
-		}
+// quantify takes how many values of a multi-valued attribute have to pass. There is no default: Entra's is all, most
+// people mean any.
+func (c *clause) quantify(text string, a connectors.Attribute) error {
+	switch {
+	case text != "" && text != "any" && text != "all":
+		return fmt.Errorf("unknown value %q: any or all", text)
+	case text != "" && c.operator.whole:
+		return fmt.Errorf("%s asks of all values together: leave it out", c.operator.name)
+	case text != "" && !a.MultiValued && !a.Untyped:
+		return fmt.Errorf("%s has one value: leave it out", a.Name)
+	case text == "" && a.MultiValued && !c.operator.whole:
+		return fmt.Errorf("%s has several values: say whether any or all of them have to pass", a.Name)
+	}
+	c.quantifier = text
+	return nil
+}
+
+func (c *clause) checkValue(of connectors.Attribute) error {
+	switch {
+	case c.operator.unary && c.value != "":
+		return fmt.Errorf("%s takes no value", c.operator.name)
+	case c.operator.unary:
 		return nil
-	}
-	if c.value == "" {
+	case c.value == "":
 		return fmt.Errorf("%s needs a value: use IS NULL for people without %s", c.operator.name, c.attribute)
-	}
-	if c.operator.prepare != nil {
-		return c.operator.prepare(c)
-	}
-	if t == connectors.TypeInteger {
-		n, ok := connectors.StringValue(c.value).AsInt()
-		if !ok {
-			return fmt.Errorf("%s is a whole number, and %q is none", c.attribute, c.value)
-		}
-		c.value = strconv.FormatInt(n, 10)
+	case c.operator.prepare != nil:
+		return c.operator.prepare(c, of)
 	}
 	return nil
-}
-
-func (c *clause) parseNumber() error {
-	n, ok := connectors.StringValue(c.value).AsInt()
-	if !ok {
-		return fmt.Errorf("%s compares whole numbers, and %q is none", c.operator.name, c.value)
-	}
-	c.number = n
-	return nil
-}
-
-func (c *clause) compilePattern() error {
-	re, err := regexp2.Compile(c.value, regexp2.None)
-	if e, ok := errors.AsType[*syntax.Error](err); ok {
-		return fmt.Errorf("regular expression %q: "+e.Code.String(), append([]any{c.value}, e.Args...)...)
-	}
-	if err != nil {
-		return fmt.Errorf("regular expression %q: %w", c.value, err)
-	}
-	re.MatchTimeout = matchTime
-	c.pattern = re
-	return nil
-}
-
-// matches searches the value for the clause's pattern. The library's own message is left out: it repeats the value.
-func (c *clause) matches(v connectors.Value) (bool, error) {
-	ok, err := c.pattern.MatchString(v.Text())
-	if err != nil {
-		return false, fmt.Errorf("the regular expression took longer than %v: make it simpler", matchTime)
-	}
-	return ok, nil
 }

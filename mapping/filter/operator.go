@@ -4,67 +4,78 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ringsync/connectors"
 )
 
-// operator is one of Entra's. test gets a value that is not empty, unless the operator is unary.
+// operator is one of Entra's, or of the two that this package adds. test gets one value that is not empty, unless the
+// operator asks for emptiness itself; now is the moment that a date relative to today counts from.
 type operator struct {
 	name  string
 	unary bool // takes no value
+	whole bool // asks of a multi-valued attribute as a whole
 	types []connectors.Type
 	// prepare works out the clause's value once; nil if it is text.
-	prepare func(*clause) error
-	test    func(*clause, connectors.Value) (bool, error)
+	prepare func(c *clause, of connectors.Attribute) error
+	test    func(c *clause, v connectors.Value, now time.Time) (bool, error)
 }
 
 var (
-	texts  = []connectors.Type{connectors.TypeString}
-	values = []connectors.Type{connectors.TypeString, connectors.TypeInteger}
-	truths = []connectors.Type{connectors.TypeBoolean}
-	all    = []connectors.Type{connectors.TypeString, connectors.TypeInteger, connectors.TypeBinary, connectors.TypeBoolean}
+	texts   = []connectors.Type{connectors.TypeString}
+	values  = []connectors.Type{connectors.TypeString, connectors.TypeInteger}
+	ordered = []connectors.Type{connectors.TypeString, connectors.TypeInteger, connectors.TypeDateTime}
+	truths  = []connectors.Type{connectors.TypeBoolean}
+	all     = []connectors.Type{connectors.TypeString, connectors.TypeInteger, connectors.TypeBinary, connectors.TypeBoolean,
+		connectors.TypeDateTime}
 )
 
+// operators are Entra's, as its reference of scoping filters spells them. Less_Than and Less_Than_OR_EQUALS are not
+// Entra's: without them nothing could be said of dates that lie in the past.
 var operators = []operator{
-	{name: "EQUALS", types: values, test: func(c *clause, v connectors.Value) (bool, error) {
-		return v.Text() == c.value, nil
+	{name: "EQUALS", types: ordered, prepare: (*clause).parseOperand, test: func(c *clause, v connectors.Value, now time.Time) (bool, error) {
+		return c.equals(v, now), nil
 	}},
-	{name: "NOT EQUALS", types: values, test: func(c *clause, v connectors.Value) (bool, error) {
-		return v.Text() != c.value, nil
+	{name: "NOT EQUALS", types: ordered, prepare: (*clause).parseOperand, test: func(c *clause, v connectors.Value, now time.Time) (bool, error) {
+		return !c.equals(v, now), nil
 	}},
 	{name: "REGEX MATCH", types: values, prepare: (*clause).compilePattern, test: (*clause).matches},
-	{name: "NOT REGEX MATCH", types: values, prepare: (*clause).compilePattern, test: func(c *clause, v connectors.Value) (bool, error) {
-		matches, err := c.matches(v)
+	{name: "NOT REGEX MATCH", types: values, prepare: (*clause).compilePattern, test: func(c *clause, v connectors.Value, now time.Time) (bool, error) {
+		matches, err := c.matches(v, now)
 		return !matches && err == nil, err
 	}},
-	{name: "IS NULL", unary: true, types: all, test: func(_ *clause, v connectors.Value) (bool, error) {
-		return v.IsEmpty(), nil
+	{name: "IS NULL", unary: true, whole: true, types: all, test: func(_ *clause, v connectors.Value, _ time.Time) (bool, error) {
+		return isNothing(v), nil
 	}},
-	{name: "IS NOT NULL", unary: true, types: all, test: func(_ *clause, v connectors.Value) (bool, error) {
-		return !v.IsEmpty(), nil
+	{name: "IS NOT NULL", unary: true, whole: true, types: all, test: func(_ *clause, v connectors.Value, _ time.Time) (bool, error) {
+		return !isNothing(v), nil
 	}},
-	{name: "IS TRUE", unary: true, types: truths, test: func(_ *clause, v connectors.Value) (bool, error) {
+	{name: "IS TRUE", unary: true, types: truths, test: func(_ *clause, v connectors.Value, _ time.Time) (bool, error) {
 		b, ok := v.AsBool()
 		return ok && b, nil
 	}},
-	{name: "IS FALSE", unary: true, types: truths, test: func(_ *clause, v connectors.Value) (bool, error) {
+	{name: "IS FALSE", unary: true, types: truths, test: func(_ *clause, v connectors.Value, _ time.Time) (bool, error) {
 		b, ok := v.AsBool()
 		return ok && !b, nil
 	}},
-	{name: "Greater_Than", types: values, prepare: (*clause).parseNumber, test: func(c *clause, v connectors.Value) (bool, error) {
-		n, ok := v.AsInt()
-		return ok && n > c.number, nil
-	}},
-	{name: "Greater_Than_OR_EQUALS", types: values, prepare: (*clause).parseNumber, test: func(c *clause, v connectors.Value) (bool, error) {
-		n, ok := v.AsInt()
-		return ok && n >= c.number, nil
-	}},
-	{name: "Includes", types: texts, test: func(c *clause, v connectors.Value) (bool, error) {
+	comparison("Greater_Than", func(order int) bool { return order > 0 }),
+	comparison("Greater_Than_OR_EQUALS", func(order int) bool { return order >= 0 }),
+	comparison("Less_Than", func(order int) bool { return order < 0 }),
+	comparison("Less_Than_OR_EQUALS", func(order int) bool { return order <= 0 }),
+	{name: "Includes", types: texts, test: func(c *clause, v connectors.Value, _ time.Time) (bool, error) {
 		return strings.Contains(v.Text(), c.value), nil
 	}},
-	{name: "ENDS_WITH", types: texts, test: func(c *clause, v connectors.Value) (bool, error) {
+	{name: "ENDS_WITH", types: texts, test: func(c *clause, v connectors.Value, _ time.Time) (bool, error) {
 		return strings.HasSuffix(v.Text(), c.value), nil
 	}},
+}
+
+// comparison is an operator of whole numbers and dates. What is neither is in no order, so the clause is false.
+func comparison(name string, holds func(order int) bool) operator {
+	return operator{name: name, types: ordered, prepare: (*clause).parseOrdered, test: func(c *clause, v connectors.Value, now time.Time) (bool, error) {
+		order, ok := c.compare(v, now)
+		return ok && holds(order), nil
+	}}
 }
 
 // refused are operators that Entra lists and that are not accepted, with the reason.
@@ -93,13 +104,19 @@ func operatorNamed(name string) (*operator, error) {
 	return nil, fmt.Errorf("unknown operator %q; there are %s", name, strings.Join(names, ", "))
 }
 
-func (o *operator) takes(t connectors.Type) error {
-	if slices.Contains(o.types, t) {
+// takes refuses an attribute whose values the operator has no meaning for.
+func (o *operator) takes(a connectors.Attribute) error {
+	if a.Untyped || slices.Contains(o.types, a.Type) {
 		return nil
 	}
 	names := make([]string, len(o.types))
 	for i, t := range o.types {
 		names[i] = t.String()
 	}
-	return fmt.Errorf("%s takes an attribute of type %s, and this is %s", o.name, strings.Join(names, " or "), t)
+	last := len(names) - 1
+	types := names[last]
+	if last > 0 {
+		types = strings.Join(names[:last], ", ") + " or " + types
+	}
+	return fmt.Errorf("%s takes an attribute of type %s, and %s is %s", o.name, types, a.Name, a.Type)
 }
