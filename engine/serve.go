@@ -267,10 +267,20 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 	}
 	incremental := jitter(s.Incremental(last), last)
 	full := s.Full(lastFull)
+	if j.Mapping.ReadsClock() {
+		// What asks for the date is to be asked again, of everybody, once there is another.
+		year, month, day := lastFull.UTC().Date()
+		if midnight := time.Date(year, month, day+1, 0, 0, 0, 0, time.UTC); full.IsZero() || midnight.Before(full) {
+			full = midnight
+		}
+	}
 	if !marked {
 		return Initial, incremental, nil
 	}
 	if !full.IsZero() && !lastFull.IsZero() && !full.After(incremental) {
+		if !full.After(last) {
+			full = incremental // tried since, and failed: in its turn again, and not at once
+		}
 		return Full, full, nil
 	}
 	return Incremental, incremental, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
 	"ringsync/engine"
+	"ringsync/engine/plan"
+	"ringsync/mapping/filter"
 	"ringsync/state"
 	"ringsync/state/bolt"
 )
@@ -97,6 +100,54 @@ func TestServe(t *testing.T) {
 		}
 		s.stop()
 		w.settled()
+	})
+}
+
+// A filter that asks for the date has everybody evaluated anew at the beginning of each day: somebody's first day comes
+// without any change in the directory.
+func TestDailyEvaluation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(s *setup) {
+			s.people, s.groups = 3, 1
+			s.filters = []filter.Group{{Name: "has begun", All: []filter.Clause{{Attribute: "employeeHireDate", Operator: "Less_Than_OR_EQUALS", Value: "today"}}}}
+		})
+		begins := time.Now().UTC().Truncate(24 * time.Hour)
+		for i, id := range w.people {
+			w.dir.UpdateUser(id, map[string]any{"employeeHireDate": begins.AddDate(0, 0, i).Format(time.RFC3339)})
+		}
+		s := w.serve(engine.Schedule{Incremental: every(7 * time.Hour), Full: every(7 * 24 * time.Hour)})
+		for day := range 3 {
+			pass(23 * time.Hour)
+			if n := len(w.account.Users()); n != day+1 {
+				t.Errorf("on day %d there are %d accounts", day, n)
+			}
+			pass(time.Hour)
+		}
+		s.stop()
+	})
+}
+
+// A full cycle that fails is tried again in its turn.
+func TestFullCycleThatFailsWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(s *setup) { s.people, s.groups = 3, 1 })
+		s := w.serve(engine.Schedule{Incremental: every(40 * time.Minute), Full: every(3 * time.Hour)})
+		pass(2*time.Hour + 50*time.Minute)
+		w.dir.ResetRequests()
+		var tries atomic.Int64
+		w.dir.Fault(func(r *http.Request) *entratest.Fault {
+			if strings.Contains(r.URL.Path, "/appRoleAssignedTo") {
+				tries.Add(1)
+				return &entratest.Fault{Status: http.StatusBadRequest}
+			}
+			return nil
+		})
+		pass(2 * time.Hour)
+		if n := tries.Load(); n < 2 || n > 4 {
+			t.Errorf("read %d times in two hours", n)
+		}
+		w.dir.Fault(nil)
+		s.stop()
 	})
 }
 

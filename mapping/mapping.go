@@ -46,6 +46,10 @@ func (m *Mapping) Filter() *filter.Filter { return m.filter }
 // changes whenever the same row could map to something else.
 func (m *Mapping) Fingerprint() string { return m.fingerprint }
 
+// ReadsClock reports whether what a row maps to, or whether it passes the filters, depends on the day: everybody has then
+// to be evaluated anew once a day.
+func (m *Mapping) ReadsClock() bool { return m.filter.ReadsClock() }
+
 // Has reports whether the target attribute of that canonical name is mapped.
 func (m *Mapping) Has(target string) bool {
 	_, ok := m.target.Index(target)
