@@ -26,6 +26,10 @@ type document struct {
 	problems Problems
 }
 
+func newDocument(file string) *document {
+	return &document{file: file, places: map[string]*token.Token{}}
+}
+
 // add notes a problem at a path, unless the path or a section around it has one: what follows from that is no news.
 func (d *document) add(path, format string, args ...any) {
 	for at := path; ; at = parent(at) {

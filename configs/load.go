@@ -2,13 +2,13 @@ package configs
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"reflect"
-
-	"github.com/goccy/go-yaml/token"
+	"slices"
 )
 
 //go:embed default-mapping.yaml
@@ -23,41 +23,79 @@ func Starter() []byte { return append([]byte(nil), starter...) }
 
 // Load reads, completes and checks the configuration of one job. env answers for environment variables; nil is
 // os.LookupEnv. The error is Problems, everything wrong at once, unless the file could not be read.
-func Load(path string, env func(name string) (string, bool)) (*Config, error) {
+//
+// checks look for what this package cannot know, such as attributes that there are not. They get the configuration as
+// far as it could be read, and what they find (Problems) is told together with the rest.
+func Load(path string, env func(name string) (string, bool), checks ...func(*Config) error) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, env, checks...)
+}
+
+// LoadUsers is Load for the sake of the users section: what is wrong elsewhere is let pass, so that mappings and filters
+// can be tried where secrets and ids are not at hand.
+func LoadUsers(path string, checks ...func(*Config) error) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	c, problems := parse(path, data, lookups{os.LookupEnv, readSecretFile})
+	problems = slices.DeleteFunc(problems, func(p Problem) bool { return p.Path != "" && !within(p.Path, "users") })
+	return c.checked(problems, checks)
+}
+
+// readFile reads as much of a file as may be parsed, and one byte more if there is.
+func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	return Parse(path, data, env)
+	return io.ReadAll(io.LimitReader(f, maxSize+1))
 }
 
 // Parse is Load for a configuration that is in memory. file names it in problems, and paths in it are relative to
 // file's folder.
-func Parse(file string, data []byte, env func(name string) (string, bool)) (*Config, error) {
+func Parse(file string, data []byte, env func(name string) (string, bool), checks ...func(*Config) error) (*Config, error) {
 	if env == nil {
 		env = os.LookupEnv
 	}
-	return parse(file, data, env, readSecretFile)
+	c, problems := parse(file, data, lookups{env, readSecretFile})
+	return c.checked(problems, checks)
 }
 
-func parse(file string, data []byte, env func(string) (string, bool), readFile func(string) (string, error)) (*Config, error) {
-	doc := &document{file: file, places: map[string]*token.Token{}}
+// parse returns the configuration as far as it can be read, and what is wrong with it. Files that references name are
+// looked for beside the configuration.
+func parse(file string, data []byte, from lookups) (*Config, Problems) {
+	doc := newDocument(file)
 	c := &Config{doc: doc}
 	root := doc.parse(data)
 	if len(doc.problems) > 0 {
-		return nil, doc.problems
+		return c, doc.problems
 	}
-	d := &decoder{doc, lookups{env, func(path string) (string, error) { return readFile(doc.beside(path)) }}}
+	d := &decoder{doc, lookups{from.env, func(path string) (string, error) { return from.file(doc.beside(path)) }}}
 	d.section("", root, reflect.ValueOf(c).Elem())
 	c.complete()
 	c.check()
-	if len(doc.problems) > 0 {
-		return nil, doc.problems.sorted()
+	return c, doc.problems
+}
+
+// checked lets the further checks have their say and returns the configuration if nothing at all is wrong with it.
+func (c *Config) checked(problems Problems, checks []func(*Config) error) (*Config, error) {
+	if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Path == "" }) { // else it is no configuration at all
+		for _, check := range checks {
+			err := check(c)
+			found, ok := errors.AsType[Problems](err)
+			if err != nil && !ok {
+				return nil, err
+			}
+			problems = problems.with(found)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems.sorted()
 	}
 	return c, nil
 }
@@ -84,7 +122,7 @@ func (c *Config) complete() {
 // DefaultMapping returns the attribute mappings of a configuration that has none: those of the RingCentral app in the
 // Entra gallery, less what RingCentral's SCIM does not take.
 func DefaultMapping() []Attribute {
-	doc := &document{file: "default-mapping.yaml", places: map[string]*token.Token{}}
+	doc := newDocument("default-mapping.yaml")
 	var users struct {
 		Attributes []Attribute `yaml:"attributes"`
 	}

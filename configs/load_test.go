@@ -117,9 +117,9 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := parse(file, data, environment, func(string) (string, error) { return secret, nil })
-			if err != nil {
-				t.Fatal(err)
+			c, problems := parse(file, data, lookups{environment, func(string) (string, error) { return secret, nil }})
+			if len(problems) > 0 {
+				t.Fatal(problems)
 			}
 			want, err := filepath.Abs(filepath.Join("examples", c.Job+".db"))
 			if err != nil || c.State.Path != want {
@@ -306,7 +306,8 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := parse("f.yaml", data, environment, func(string) (string, error) { return "x", nil })
+		c, problems := parse("f.yaml", data, lookups{environment, func(string) (string, error) { return "x", nil }})
+		c, err := c.checked(problems, nil)
 		switch {
 		case err == nil:
 			for i, a := range c.Users.Attributes {

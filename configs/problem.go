@@ -40,6 +40,24 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// with returns the problems and those of others that are about something else: what is wrong with a section whose keys
+// are wrong, or with a key of a section that is wrong, may only follow from that.
+func (ps Problems) with(others Problems) Problems {
+	all := slices.Clone(ps)
+	for _, o := range others {
+		if !slices.ContainsFunc(ps, func(p Problem) bool { return within(p.Path, o.Path) || within(o.Path, p.Path) }) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// within reports whether path is that of section or of something in it.
+func within(path, section string) bool {
+	rest, ok := strings.CutPrefix(path, section)
+	return ok && (section == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
 // sorted returns the problems in the file's order.
 func (ps Problems) sorted() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {

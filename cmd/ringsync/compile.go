@@ -23,6 +23,12 @@ func compile(c *configs.Config, slots *connectors.Slots) (*mapping.Mapping, erro
 	return m, nil
 }
 
+// compiles checks what compile does.
+func compiles(c *configs.Config) error {
+	_, err := compile(c, connectors.NewSourceSlots())
+	return err
+}
+
 // warnings are what is allowed and may not be what was meant: the configuration's own, and required attributes that
 // nothing is mapped to, without which nobody can be created.
 func warnings(c *configs.Config) configs.Problems {

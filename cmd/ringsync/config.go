@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringsync/configs"
-	"ringsync/connectors"
 )
 
 func newConfigCommand(a *app) *cobra.Command {
@@ -82,9 +81,6 @@ func newConfigValidateCommand(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			c, err := a.load()
 			if err != nil {
-				return err
-			}
-			if _, err := compile(c, connectors.NewSourceSlots()); err != nil {
 				return err
 			}
 			attributes, filters := len(c.Users.Attributes), len(c.Users.Filters)

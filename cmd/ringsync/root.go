@@ -176,9 +176,9 @@ func refuseUnknown(group *cobra.Command) {
 	}
 }
 
-// load reads the job's configuration and tells its warnings. What its mappings and filters mean, compile checks.
+// load reads the job's configuration, with mappings and filters checked against both sides, and tells its warnings.
 func (a *app) load() (*configs.Config, error) {
-	c, err := configs.Load(a.configPath, nil)
+	c, err := configs.Load(a.configPath, nil, compiles)
 	if err != nil {
 		return nil, a.notLoaded(err)
 	}
