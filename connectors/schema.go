@@ -78,13 +78,25 @@ func (s *Schema) Lookup(name string) (Attribute, bool) {
 // Attributes returns the listed attributes. It is not to be changed.
 func (s *Schema) Attributes() []Attribute { return s.attributes }
 
-// Nearest returns the listed name most like the given one, "" if none is near.
+// Nearest returns the listed name most like the given one, or that of which it is a part or the short form, as country is
+// of addresses[type eq "work"].country; "" if none is near.
 func (s *Schema) Nearest(name string) string {
 	names := make([]string, len(s.attributes))
 	for i, a := range s.attributes {
 		names[i] = a.Name
 	}
-	return Nearest(name, names)
+	if near := Nearest(name, names); near != "" {
+		return near
+	}
+	for _, n := range names {
+		head, rest, _ := strings.Cut(n, "[")
+		_, tail, _ := strings.Cut(rest, "]")
+		sub := n[strings.LastIndexAny(n, ".:")+1:]
+		if strings.EqualFold(name, head) || strings.EqualFold(name, head+tail) || strings.EqualFold(name, sub) {
+			return n
+		}
+	}
+	return ""
 }
 
 // Nearest returns the candidate most like name by edit distance without regard to letter case, "" if none is within

@@ -41,7 +41,17 @@ func Schema() *connectors.Schema {
 	attributes = append(attributes,
 		connectors.Attribute{Name: connectors.AttrIsSoftDeleted, Type: connectors.TypeBoolean, ReadOnly: true},
 		connectors.Attribute{Name: connectors.AttrAppRoleAssignments, Type: connectors.TypeComplex, MultiValued: true, ReadOnly: true})
-	return connectors.NewSchema("Microsoft Graph user", attributes, nil, directoryExtension)
+	return connectors.NewSchema("Microsoft Graph user", attributes, foldName, directoryExtension)
+}
+
+// foldName takes an extension attribute also by its place in Graph:
+// onPremisesExtensionAttributes.extensionAttribute1 (resource onPremisesExtensionAttributes).
+func foldName(name string) string {
+	name = strings.ToLower(name)
+	if part, ok := strings.CutPrefix(name, strings.ToLower(propExtensions)+"."); ok && strings.HasPrefix(part, "extensionattribute") {
+		return part
+	}
+	return name
 }
 
 // directoryExtension takes extension_<32 hexadecimal digits>_<name> (Graph resource extensionProperty). Its type is

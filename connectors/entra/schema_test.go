@@ -10,16 +10,21 @@ import (
 func TestSchema(t *testing.T) {
 	s := Schema()
 	for name, want := range map[string]string{ // canonical name, "" if there is no such attribute
-		"userPrincipalName":        "userPrincipalName",
-		"USERPRINCIPALNAME":        "userPrincipalName",
-		"extensionattribute15":     "extensionAttribute15",
-		"extensionAttribute16":     "",
-		"appRoleAssignments":       "appRoleAssignments",
-		"isSoftDeleted":            "IsSoftDeleted",
-		"employeeOrgData.Division": "employeeOrgData.division",
-		"manager":                  "",
-		"skills":                   "",
-		"signInActivity":           "",
+		"userPrincipalName":                                     "userPrincipalName",
+		"USERPRINCIPALNAME":                                     "userPrincipalName",
+		"extensionattribute15":                                  "extensionAttribute15",
+		"extensionAttribute16":                                  "",
+		"onPremisesExtensionAttributes.extensionAttribute3":     "extensionAttribute3",
+		"onpremisesextensionattributes.EXTENSIONATTRIBUTE3":     "extensionAttribute3",
+		"onPremisesExtensionAttributes.extensionAttribute16":    "",
+		"onPremisesExtensionAttributes.mail":                    "",
+		"onPremisesExtensionAttributes":                         "",
+		"appRoleAssignments":                                    "appRoleAssignments",
+		"isSoftDeleted":                                         "IsSoftDeleted",
+		"employeeOrgData.Division":                              "employeeOrgData.division",
+		"manager":                                               "",
+		"skills":                                                "",
+		"signInActivity":                                        "",
 		"extension_0123456789abcdef0123456789ABCDEF_costCentre": "extension_0123456789abcdef0123456789ABCDEF_costCentre",
 		"Extension_0123456789abcdef0123456789abcdef_costCentre": "",
 		"extension_0123456789abcdef0123456789abcdef_":           "",
@@ -29,6 +34,34 @@ func TestSchema(t *testing.T) {
 		a, ok := s.Lookup(name)
 		if ok != (want != "") || a.Name != want {
 			t.Errorf("%s: got %q, want %q", name, a.Name, want)
+		}
+	}
+}
+
+// Only what mappings and filters name is asked for, whatever the spelling.
+func TestSelectWhatIsNamed(t *testing.T) {
+	slots := connectors.NewSourceSlots()
+	rules := []string{"mail", "onPremisesExtensionAttributes.extensionAttribute3", "EXTENSIONATTRIBUTE4",
+		"extension_0123456789abcdef0123456789abcdef_costCentre", "employeeOrgData.costCenter"}
+	for _, name := range rules {
+		a, _ := Schema().Lookup(name)
+		slots.Add(a.Name)
+	}
+	sel := newSelection(slots)
+	want := "id,userPrincipalName,displayName,accountEnabled,mail,onPremisesExtensionAttributes," +
+		"extension_0123456789abcdef0123456789abcdef_costCentre,employeeOrgData"
+	if sel.query != want || sel.roles {
+		t.Errorf("got  %s\nwant %s", sel.query, want)
+	}
+	row, err := sel.one([]byte(`{"id": "1", "onPremisesExtensionAttributes": {"extensionAttribute3": "three", "extensionAttribute5": "five"},
+		"extension_0123456789abcdef0123456789abcdef_costCentre": [7, "x"], "employeeOrgData": {"costCenter": "c"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"extensionAttribute3": "three", "extensionAttribute4": "",
+		"extension_0123456789abcdef0123456789abcdef_costCentre": "7,x", "employeeOrgData.costCenter": "c"} {
+		if slot, _ := slots.Index(name); row.Values[slot].Text() != want {
+			t.Errorf("%s: got %q", name, row.Values[slot].Text())
 		}
 	}
 }
