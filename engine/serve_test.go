@@ -12,7 +12,6 @@ import (
 	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
 	"ringsync/engine"
-	"ringsync/engine/plan"
 	"ringsync/mapping/filter"
 	"ringsync/state"
 	"ringsync/state/bolt"

@@ -4,7 +4,14 @@ import (
 	"strings"
 
 	"ringsync/connectors"
+	"ringsync/mapping/expr"
 )
+
+// SourceAttributes returns what an expression may name where the source is described by schema. Each attribute that is
+// named gets a slot.
+func SourceAttributes(schema *connectors.Schema, slots *connectors.Slots) expr.Attributes {
+	return sourceAttributes{schema: schema, slots: slots}
+}
 
 // sourceAttributes offers to expressions and filters what the source has and what the engine computes, and gives each
 // attribute that is named its slot.

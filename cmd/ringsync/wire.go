@@ -44,22 +44,8 @@ func newJob(c *configs.Config) (*job, error) {
 // connect builds the connectors. defaultAccess is what the rule for the Default Access role came to before, if it did.
 func (j *job) connect(a *app, defaultAccess string) (err error) {
 	c := j.config
-	if c.Source.DefaultAccess != entra.AccessAuto || defaultAccess == "" {
-		defaultAccess = c.Source.DefaultAccess
-	}
-	j.source, err = entra.New(entra.Options{
-		Tenant: c.Source.Tenant, App: c.Source.App, Cloud: c.Source.Cloud, Endpoint: c.Source.Endpoint,
-		Credential: entra.Credential{
-			Kind: c.Source.Credential.Kind, ClientID: c.Source.Credential.ClientID,
-			ClientSecret:    c.Source.Credential.ClientSecret.Reveal(),
-			CertificatePath: c.Source.Credential.Certificate, CertificatePassword: c.Source.Credential.CertificatePassword.Reveal(),
-			Token: c.Source.Credential.Token.Reveal(),
-		},
-		ScopeAll: c.Source.Scope == "all", NestedGroups: c.Source.NestedGroups, DefaultAccess: defaultAccess,
-		Slots: j.slots, Logger: a.log,
-	})
-	if err != nil {
-		return &exitError{exitUsage, fmt.Errorf("source: %w", err)}
+	if j.source, err = openSource(a, c, j.slots, defaultAccess); err != nil {
+		return err
 	}
 	credential, err := credential(c.Target, a)
 	if err == nil {
@@ -82,6 +68,28 @@ func credential(t configs.Target, a *app) (*ringcentral.Credential, error) {
 	}
 	return ringcentral.JWTGrant(ringcentral.JWT{URL: t.OAuth.URL, ClientID: t.OAuth.ClientID,
 		ClientSecret: t.OAuth.ClientSecret.Reveal(), Assertion: t.OAuth.JWT.Reveal(), Logger: a.log})
+}
+
+// openSource returns a client of the configured tenant that reads the attributes of slots. defaultAccess is as for connect.
+func openSource(a *app, c *configs.Config, slots *connectors.Slots, defaultAccess string) (*entra.Client, error) {
+	if c.Source.DefaultAccess != entra.AccessAuto || defaultAccess == "" {
+		defaultAccess = c.Source.DefaultAccess
+	}
+	source, err := entra.New(entra.Options{
+		Tenant: c.Source.Tenant, App: c.Source.App, Cloud: c.Source.Cloud, Endpoint: c.Source.Endpoint,
+		Credential: entra.Credential{
+			Kind: c.Source.Credential.Kind, ClientID: c.Source.Credential.ClientID,
+			ClientSecret:    c.Source.Credential.ClientSecret.Reveal(),
+			CertificatePath: c.Source.Credential.Certificate, CertificatePassword: c.Source.Credential.CertificatePassword.Reveal(),
+			Token: c.Source.Credential.Token.Reveal(),
+		},
+		ScopeAll: c.Source.Scope == "all", NestedGroups: c.Source.NestedGroups, DefaultAccess: defaultAccess,
+		Slots: slots, Logger: a.log,
+	})
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("source: %w", err)}
+	}
+	return source, nil
 }
 
 // open opens the state and builds the job over it. A dry run gets a state that keeps its changes to itself: a missing
