@@ -1,8 +1,10 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -64,7 +66,7 @@ func (d *decoder) absent(path string, at *token.Token, k key, into reflect.Value
 		} else {
 			d.addAt(where, path, "missing key %q", k.name)
 		}
-	case into.Kind() == reflect.Struct && into.Type() != secretType:
+	case isSection(into):
 		d.section(path, nil, into)
 	case into.Kind() == reflect.Slice:
 		if len(k.rules.defaults) > 0 {
@@ -156,11 +158,61 @@ func (d *decoder) value(path string, node ast.Node, into reflect.Value, r rules)
 		d.value(path, node, into.Elem(), r)
 	case into.Kind() == reflect.Slice:
 		d.list(path, node, into, r)
-	case into.Kind() == reflect.Struct && into.Type() != secretType:
+	case into.Type() == objectType:
+		if _, ok := node.(ast.MapNode); !ok {
+			d.wrongType(path, node, "a section of attributes")
+			return
+		}
+		into.Set(reflect.ValueOf(Object{d.free(path, node)}))
+	case isSection(into):
 		d.section(path, node, into)
 	default:
 		d.scalar(path, node, into, r)
 	}
+}
+
+// isSection reports whether a field is a section with keys of its own.
+func isSection(field reflect.Value) bool {
+	return field.Kind() == reflect.Struct && field.Type() != secretType && field.Type() != objectType
+}
+
+// free takes a node as it is, whatever it is, and its texts without references.
+func (d *decoder) free(path string, node ast.Node) connectors.Value {
+	if node == nil {
+		return connectors.NullValue()
+	}
+	switch n := node.(type) {
+	case *ast.NullNode:
+		return connectors.NullValue()
+	case ast.MapNode:
+		entries, _ := d.entries(path, node)
+		byPlace := slices.SortedFunc(maps.Values(entries), func(a, b entry) int {
+			return cmp.Compare(a.key.Position.Offset, b.key.Position.Offset)
+		})
+		fields := make([]connectors.Field, len(byPlace))
+		for i, e := range byPlace {
+			child := join(path, e.key.Value)
+			d.places[child] = e.key
+			fields[i] = connectors.Field{Name: e.key.Value, Value: d.free(child, e.value)}
+		}
+		return connectors.ObjectValue(fields...)
+	case *ast.SequenceNode:
+		items := make([]connectors.Value, len(n.Values))
+		for i, item := range n.Values {
+			items[i] = d.free(path, item)
+		}
+		return connectors.ListValue(items...)
+	}
+	text, ok := scalarText(node)
+	if !ok {
+		d.addAt(node.GetToken(), path, "anchors, aliases and tags are not used here: write the value out")
+		return connectors.NullValue()
+	}
+	v := scalarValue(node, text)
+	if v.Kind() == connectors.Int && v.Text() != text {
+		return connectors.StringValue(text) // 00042 is an employee's number, not 42
+	}
+	return v
 }
 
 func (d *decoder) list(path string, node ast.Node, into reflect.Value, r rules) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// lookups are where references in the file are answered from.
+// lookups are where references in the file are answered from. Without any, texts are taken as they are.
 type lookups struct {
 	env  func(name string) (string, bool)
 	file func(path string) (string, error)
@@ -16,7 +16,7 @@ type lookups struct {
 // expand replaces ${NAME} and ${file:PATH} in a value and $${ with ${. Every other dollar stands for itself, since
 // patterns are full of them. What the references give is not looked at again.
 func (l lookups) expand(text string) (string, error) {
-	if !strings.Contains(text, "${") {
+	if l.env == nil || !strings.Contains(text, "${") {
 		return text, nil
 	}
 	var b strings.Builder

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,11 +106,19 @@ func TestDefaultMapping(t *testing.T) {
 	}
 }
 
-func TestExamples(t *testing.T) {
+// exampleFiles returns the configurations among the examples, or the tests of one.
+func exampleFiles(t *testing.T, tests bool) []string {
+	t.Helper()
 	files, err := filepath.Glob("examples/*.yaml")
-	if err != nil || len(files) < 4 {
+	files = slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, ".test.yaml") != tests })
+	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
+	return files
+}
+
+func TestExamples(t *testing.T) {
+	files := exampleFiles(t, false)
 	secret := "t0ken"
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {

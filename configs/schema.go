@@ -12,26 +12,44 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// typesSource is where the descriptions in the schema come from: the comments of the types.
-//
-//go:embed types.go
-var typesSource string
+// typesSource and casesSource are where the descriptions in the schemas come from: the comments of the types.
+var (
+	//go:embed types.go
+	typesSource string
+	//go:embed cases.go
+	casesSource string
+)
 
 // Schema returns the JSON Schema (draft 2020-12) of a configuration file, for editors. It knows keys, types, words
 // and ranges; what two keys have to do with each other only Load knows.
 func Schema() []byte {
+	s := reflected(&Config{}, typesSource)
+	s.Title = "ringsync configuration"
+	allowReferences(s)
+	return indented(s)
+}
+
+// CasesSchema is Schema for a file of mapping tests.
+func CasesSchema() []byte {
+	s := reflected(&Cases{}, casesSource)
+	s.Title = "ringsync mapping tests"
+	return indented(s)
+}
+
+func reflected(of any, source string) *jsonschema.Schema {
 	r := jsonschema.Reflector{
 		Anonymous:                  true,
 		FieldNameTag:               "yaml",
 		RequiredFromJSONSchemaTags: true,
 		DoNotReference:             true,
 		ExpandedStruct:             true,
-		LookupComment:              comments(),
+		LookupComment:              comments(source),
 		Mapper:                     mapType,
 	}
-	s := r.Reflect(&Config{})
-	s.Title = "ringsync configuration"
-	allowReferences(s)
+	return r.Reflect(of)
+}
+
+func indented(s *jsonschema.Schema) []byte {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		panic(err) // of types fixed at compile time: TestSchema would have failed
@@ -42,6 +60,8 @@ func Schema() []byte {
 // mapType describes the types whose fields say nothing of their form in YAML.
 func mapType(t reflect.Type) *jsonschema.Schema {
 	switch t {
+	case objectType:
+		return &jsonschema.Schema{Type: "object"}
 	case secretType:
 		return &jsonschema.Schema{Type: "string"}
 	case valueType:
@@ -71,8 +91,8 @@ func allowReferences(s *jsonschema.Schema) {
 
 // comments returns the comment of a type, without "Name is", or of one of its fields; a section's field that has none
 // gets that of the section's type.
-func comments() func(reflect.Type, string) string {
-	file, err := parser.ParseFile(token.NewFileSet(), "types.go", typesSource, parser.ParseComments)
+func comments(source string) func(reflect.Type, string) string {
+	file, err := parser.ParseFile(token.NewFileSet(), "types.go", source, parser.ParseComments)
 	if err != nil {
 		panic(err) // this very package was compiled from it
 	}

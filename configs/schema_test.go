@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -40,8 +39,7 @@ func validate(s *openapi3.Schema, text string) error {
 
 func TestSchemaAcceptsExamples(t *testing.T) {
 	s := validator(t)
-	files, _ := filepath.Glob("examples/*.yaml")
-	for _, file := range append(files, "starter.yaml") {
+	for _, file := range append(exampleFiles(t, false), "starter.yaml") {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +140,7 @@ func TestTagsAreKnown(t *testing.T) {
 		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
 			of = of.Elem()
 		}
-		if of.Kind() != reflect.Struct || seen[of] || of == secretType || of == valueType {
+		if of.Kind() != reflect.Struct || seen[of] || of == secretType || of == valueType || of == objectType {
 			return
 		}
 		seen[of] = true
@@ -167,6 +165,7 @@ func TestTagsAreKnown(t *testing.T) {
 		}
 	}
 	walk(reflect.TypeFor[Config]())
+	walk(reflect.TypeFor[Cases]())
 	if len(seen) < 18 {
 		t.Errorf("only %d types seen", len(seen))
 	}

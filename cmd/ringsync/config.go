@@ -102,11 +102,16 @@ func newConfigValidateCommand(a *app) *cobra.Command {
 
 // notLoaded tells what to do about a configuration that cannot be read. Problems in it speak for themselves.
 func (a *app) notLoaded(err error) error {
-	if _, ok := errors.AsType[configs.Problems](err); ok {
-		return err
-	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return usageError("there is no %s: ringsync config init writes one, -c names another", a.configPath)
+	}
+	return unlessProblems(err)
+}
+
+// unlessProblems makes wrong usage of a file that cannot be read.
+func unlessProblems(err error) error {
+	if _, ok := errors.AsType[configs.Problems](err); ok {
+		return err
 	}
 	return &exitError{exitUsage, err}
 }

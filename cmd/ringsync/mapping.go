@@ -17,7 +17,7 @@ import (
 )
 
 func newMappingCommand(a *app) *cobra.Command {
-	return newGroup("mapping", "Try attribute mappings", newMappingEvalCommand(a))
+	return newGroup("mapping", "Try attribute mappings", newMappingEvalCommand(a), newMappingTestCommand(a), newMappingSchemaCommand(a))
 }
 
 func newMappingEvalCommand(a *app) *cobra.Command {
@@ -155,18 +155,26 @@ type objectAttributes struct {
 func (o *objectAttributes) Attribute(name string) (int, connectors.Attribute, bool) {
 	slot := o.slots.Add(name)
 	if slot == len(o.row) {
-		value := fieldFold(o.person, name)
-		if value.Kind() == connectors.Absent {
-			// Graph keeps extensionAttribute1 to 15 in an object of their own (resource onPremisesExtensionAttributes).
-			value = fieldFold(fieldFold(o.person, "onPremisesExtensionAttributes"), name)
-		}
-		o.row = append(o.row, value)
+		o.row = append(o.row, attributeOf(o.person, name))
 	}
 	return slot, connectors.Attribute{Name: name, MultiValued: o.row[slot].Kind() == connectors.List}, true
 }
 
 // Nearest implements expr.Attributes. No name is unknown, so none is near one.
 func (o *objectAttributes) Nearest(string) string { return "" }
+
+// attributeOf returns an attribute of an object as Graph writes it, which keeps some in objects of their own:
+// employeeOrgData.division, and extensionAttribute1 to 15 in onPremisesExtensionAttributes.
+func attributeOf(object connectors.Value, name string) connectors.Value {
+	v := fieldFold(object, name)
+	if whole, part, dotted := strings.Cut(name, "."); dotted && v.Kind() == connectors.Absent {
+		v = fieldFold(fieldFold(object, whole), part)
+	}
+	if v.Kind() == connectors.Absent {
+		v = fieldFold(fieldFold(object, "onPremisesExtensionAttributes"), name)
+	}
+	return v
+}
 
 // fieldFold returns an object's field, if need be without regard to letter case, as mappings find attributes.
 func fieldFold(object connectors.Value, name string) connectors.Value {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"syscall"
@@ -41,10 +42,12 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 // stageKey is where a script keeps its *stage.
 type stageKey struct{}
 
-// prepare gives a script a place for its stage.
+// prepare gives a script a place for its stage, and $EXAMPLES, the folder of the configurations to copy.
 func prepare(e *testscript.Env) error {
 	e.Values[stageKey{}] = new(stage)
-	return nil
+	examples, err := filepath.Abs("../../configs/examples")
+	e.Setenv("EXAMPLES", examples)
+	return err
 }
 
 func stageOf(ts *testscript.TestScript) *stage {

@@ -39,6 +39,11 @@ type limited struct {
 var lengths = map[string]int{attrGivenName: 64, attrFamilyName: 64, attrTitle: 64, attrDepartment: 64,
 	attrUserName: 254, attrWorkMail: 254}
 
+// Fits returns what Client.Fit does, where there is no account to be a client of; refuseBadAddress as in Options.
+func Fits(slots *connectors.Slots, refuseBadAddress bool) func([]connectors.Value) connectors.Fitted {
+	return newFitter(slots, refuseBadAddress).fit
+}
+
 func newFitter(slots *connectors.Slots, refuseBadAddress bool) *fitter {
 	at := func(name string) int {
 		if i, ok := slots.Index(name); ok {
