@@ -291,7 +291,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 	case o.fatal || o.aborted || quarantines(o.err) && fault != connectors.FaultPermission: // the record stays as it is, and in the outbox
 	case fault == connectors.FaultCapacity:
 		c.Status = plan.StatusWaiting
-		p.Failure = state.Failure{Code: "LicenseLimitExceeded", Text: o.err.Error(), Since: since(p, now), Status: status}
+		p.Failure = state.Failure{Code: "LicenseLimitExceeded", Text: x.job.without(p, o.err.Error()), Since: since(p, now), Status: status}
 		p.Escrowed, p.RetryCycle, p.Due = false, 0, now
 		x.setExhausted()
 		if err := tx.Set(metaCapacity, now); err != nil {
@@ -326,7 +326,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 		if fault == connectors.FaultConflict {
 			c.Status = plan.StatusConflict
 		}
-		x.escrow(p, cycle, state.Failure{Code: code, Text: o.err.Error(), Since: since(p, now), Status: status}, now)
+		x.escrow(p, cycle, state.Failure{Code: code, Text: x.job.without(p, o.err.Error()), Since: since(p, now), Status: status}, now)
 	}
 	return c, tx.PutPerson(p)
 }

@@ -91,6 +91,9 @@ func (e *explainer) importing(ctx context.Context, who string) error {
 	for slot, name := range e.job.Slots.Names() {
 		if v := row.Values[slot]; !v.IsNull() && !connectors.IsComputed(name) {
 			details[name] = v.Text()
+			if e.job.Mapping.Secret(slot) {
+				details[name] = connectors.RedactedText
+			}
 		}
 	}
 	e.step("import", "success", details, "read %s from the directory", row.Name())
@@ -170,9 +173,9 @@ func (e *explainer) matching(p prepared) {
 // processing tells what the mapping wants and what of it the target will take.
 func (e *explainer) processing() {
 	details := map[string]string{}
-	for _, a := range e.person.Attributes {
-		if a.Want.Kind() != connectors.Absent {
-			details[a.Name] = a.Want.Text()
+	for _, of := range e.job.Policy.Attributes {
+		if a := e.person.Attribute(of.Name); a != nil && a.Want.Kind() != connectors.Absent {
+			details[of.Name] = shown(a.Want, of).Text()
 		}
 	}
 	status := "success"

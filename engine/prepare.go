@@ -167,13 +167,14 @@ func (j *Job) change(p prepared, status string) plan.Change {
 		c.Target.ID = ""
 	}
 	for _, d := range p.decision.Differences {
-		c.Attributes = append(c.Attributes, plan.Attribute{Name: j.target.Names()[d.Slot], Old: d.Old, New: d.New})
+		a := j.Policy.Attributes[d.Slot]
+		c.Attributes = append(c.Attributes, plan.Attribute{Name: a.Name, Old: shown(d.Old, a), New: shown(d.New, a)})
 	}
 	switch {
 	case p.conflict != nil:
 		c.Error = p.conflict.text
 	case p.err != nil:
-		c.Error = p.err.Error()
+		c.Error = j.without(p.person, p.err.Error())
 	case p.decision.Skip != "":
 		c.Error = p.decision.Skip
 	}

@@ -275,12 +275,12 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) dr
 	unfit := s.dormant // should the account be gone, none is made again
 	fitted := r.target.Fit(values)
 	for _, w := range fitted.Warnings {
-		notes = append(notes, w.Attribute+": "+w.Text)
+		notes = append(notes, w.Attribute+": "+j.note(w, &r.result))
 	}
 	if len(fitted.Problems) > 0 {
 		unfit = true
 		for _, problem := range fitted.Problems {
-			s.unfit = join(s.unfit, problem.Text)
+			s.unfit = join(s.unfit, j.note(problem, &r.result))
 		}
 		if linked {
 			// Whoever has an account keeps it: the attribute at fault is left as it is there.
@@ -361,7 +361,7 @@ func (j *Job) setWants(p *state.Person, d draft) (changed bool) {
 		if a == nil {
 			a = p.Set(attribute.Name)
 		}
-		if a.Want.Equal(v) && a.OnCreate == create {
+		if a.Want.Equal(v) && a.OnCreate == create || create && a.OnCreate && !a.Want.IsNull() && j.Mapping.Once(slot) {
 			continue
 		}
 		if !linked && slices.Contains(j.Policy.Matching, slot) && !a.Want.IsEmpty() && !attribute.SameValue(a.Want, v) && p.Class != state.ClassNone {

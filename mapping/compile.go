@@ -18,7 +18,7 @@ import (
 // slots. The error joins an *Error for everything that is wrong.
 func Compile(rules []Rule, filters []filter.Group, source, target *connectors.Schema, slots *connectors.Slots) (*Mapping, error) {
 	c := &compiler{
-		source: sourceAttributes{schema: source, slots: slots},
+		source: sourceAttributes{schema: source, slots: slots, secret: map[int]bool{}},
 		target: target,
 		seen:   map[string]int{},
 		m:      &Mapping{target: connectors.NewSlots()},
@@ -31,6 +31,7 @@ func Compile(rules []Rule, filters []filter.Group, source, target *connectors.Sc
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
+	c.m.secret = c.source.secret
 	c.m.fingerprint = c.m.hash()
 	return c.m, nil
 }
@@ -68,6 +69,7 @@ func (c *compiler) rule(i int, r Rule) {
 	if !known {
 		return
 	}
+	a.Secret = u.program != nil && u.program.Redacted()
 	c.m.target.Add(a.Name)
 	c.m.attributes = append(c.m.attributes, a)
 	c.m.rules = append(c.m.rules, u)
@@ -126,8 +128,13 @@ func (c checker) from(a connectors.Attribute, known bool) rule {
 		if err := program.Unmappable(); err != nil {
 			c.fail("expression", err)
 		}
-		if program.Random() && r.Apply != "create" {
+		if program.Random() && r.Apply != "create" && r.Match == 0 {
 			c.failf("apply", "the expression gives another value each time: it needs apply: create")
+		}
+		if program.Redacted() {
+			for _, slot := range program.Attributes() {
+				c.source.secret[slot] = true
+			}
 		}
 		return rule{program: program, text: program.String()}
 	default:
@@ -195,8 +202,12 @@ func (c checker) matching(a connectors.Attribute, u rule) {
 		c.failf("match", "the order of matching attributes is counted from 1, not %d", c.rule.Match)
 	case !a.Filterable:
 		c.failf("match", "%s cannot be searched by %s", c.target.Name, a.Name)
+	case u.program != nil && u.program.Random():
+		c.failf("match", "nobody's account would be found again: the expression gives another value each time")
 	case !u.constant.IsNull(), u.program != nil && len(u.program.Attributes()) == 0:
 		c.failf("match", "everyone would match the same account: the value is the same for all")
+	case u.program != nil && u.program.Redacted():
+		c.failf("match", "conflicts are told by the matching value, so it cannot be redacted")
 	}
 	if u.createOnly {
 		c.failf("apply", "a matching attribute applies always")

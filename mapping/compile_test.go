@@ -29,6 +29,11 @@ func TestCompileErrors(t *testing.T) {
 		{Rule{Target: "title", Source: "appRoleAssignment"}, "source", "attribute mapping of title, source: unknown attribute appRoleAssignment; did you mean appRoleAssignments?"},
 		{Rule{Target: "title", Source: "appRoleAssignments"}, "source", "attribute mapping of title, source: appRoleAssignments holds objects, not text: it needs an expression"},
 		{Rule{Target: "title", Expression: "Lft([mail], 1)"}, "expression", "attribute mapping of title, expression: column 1: unknown function Lft; did you mean Left?"},
+		{Rule{Target: "department", Source: "mail"}, "target", "attribute mapping of department, target: the service has no attribute department; did you mean " + department + "?"},
+		{Rule{Target: "title", Expression: `RandomString(8, 1, 1, 1, 1)`}, "apply", "attribute mapping of title, apply: the expression gives another value each time: it needs apply: create"},
+		{Rule{Target: "title", Expression: `Guid()`, Apply: "always"}, "apply", "attribute mapping of title, apply: the expression gives another value each time: it needs apply: create"},
+		{Rule{Target: "externalId", Expression: `Guid()`, Match: 2}, "match", "attribute mapping of externalId, match: nobody's account would be found again: the expression gives another value each time"},
+		{Rule{Target: "externalId", Expression: `Redact([id])`, Match: 2}, "match", "attribute mapping of externalId, match: conflicts are told by the matching value, so it cannot be redacted"},
 		{Rule{Target: "title", Constant: &empty}, "constant", "attribute mapping of title, constant: it is empty"},
 		{Rule{Target: "active", Constant: &text}, "constant", `attribute mapping of active, constant: "x" does not fit an attribute of type Boolean`},
 		{Rule{Target: "level", Source: "mail", Default: valueOf("high")}, "default", `attribute mapping of level, default: "high" does not fit an attribute of type Integer`},
@@ -54,6 +59,20 @@ func TestCompileErrors(t *testing.T) {
 		}
 		if e.Index != 1 || e.Filter || e.Clause != -1 || e.Field != tc.field || err.Error() != tc.want {
 			t.Errorf("%+v: field %q of %d\n got %s\nwant %s", tc.rule, e.Field, e.Index, err, tc.want)
+		}
+	}
+}
+
+// SelectUniqueValue asks the target, which no mapping does: it is refused wherever it stands, with its place.
+func TestSelectUniqueValueIsRefused(t *testing.T) {
+	for expression, caret := range map[string]string{
+		`SelectUniqueValue([mail], [displayName])`:          "^",
+		`ToLower(SelectUniqueValue([mail], [displayName]))`: "        ^",
+	} {
+		_, err := Compile([]Rule{matchByMail, {Target: "title", Expression: expression, Apply: "create"}}, nil, directory, service, connectors.NewSlots())
+		e, ok := errors.AsType[*expr.Error](err)
+		if !ok || !strings.HasSuffix(e.Caret(), "\n"+caret) || !strings.Contains(e.Message, "SelectUniqueValue") {
+			t.Errorf("%s: got %v", expression, err)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"ringsync/connectors"
@@ -15,6 +17,7 @@ type Mapping struct {
 	attributes  []connectors.Attribute
 	matching    []int
 	filter      *filter.Filter
+	secret      map[int]bool // source slots
 	fingerprint string
 }
 
@@ -46,9 +49,24 @@ func (m *Mapping) Filter() *filter.Filter { return m.filter }
 // changes whenever the same row could map to something else.
 func (m *Mapping) Fingerprint() string { return m.fingerprint }
 
-// ReadsClock reports whether what a row maps to, or whether it passes the filters, depends on the day: everybody has then
-// to be evaluated anew once a day.
-func (m *Mapping) ReadsClock() bool { return m.filter.ReadsClock() }
+// ReadsClock reports whether what existing accounts should have, or who passes the filters, depends on the time: everybody
+// has then to be evaluated anew once a day.
+func (m *Mapping) ReadsClock() bool {
+	return m.filter.ReadsClock() || slices.ContainsFunc(m.rules, func(u rule) bool {
+		return u.program != nil && u.program.ReadsClock() && !u.createOnly
+	})
+}
+
+// Once reports whether the value of a target slot, which only a create sends, is another with each evaluation: the first
+// one counts then.
+func (m *Mapping) Once(slot int) bool {
+	u := &m.rules[slot]
+	return u.createOnly && u.program != nil && (u.program.Random() || u.program.ReadsClock())
+}
+
+// Secret reports whether the values of a source slot are to be shown to nobody, because a mapping redacts them. Of target
+// attributes their description says so.
+func (m *Mapping) Secret(source int) bool { return m.secret[source] }
 
 // Has reports whether the target attribute of that canonical name is mapped.
 func (m *Mapping) Has(target string) bool {
@@ -126,5 +144,9 @@ func (u *rule) value(row []connectors.Value, env *expr.Environment, to *connecto
 	case u.slot < len(row) && !row[u.slot].IsNull():
 		v = row[u.slot]
 	}
-	return coerce(v, to)
+	v, err := coerce(v, to)
+	if err != nil && to.Secret {
+		err = errors.New("the value does not fit; it is not shown because of Redact")
+	}
+	return v, err
 }

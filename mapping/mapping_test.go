@@ -18,7 +18,7 @@ var directory = connectors.NewSchema("directory", []connectors.Attribute{
 	{Name: "id"}, {Name: "userPrincipalName"}, {Name: "displayName"}, {Name: "accountEnabled", Type: connectors.TypeBoolean},
 	{Name: "mail"}, {Name: "givenName"}, {Name: "surname"}, {Name: "jobTitle"}, {Name: "department"}, {Name: "mobilePhone"},
 	{Name: "streetAddress"}, {Name: "city"}, {Name: "state"}, {Name: "postalCode"}, {Name: "country"},
-	{Name: "businessPhones", MultiValued: true},
+	{Name: "businessPhones", MultiValued: true}, {Name: "hired", Type: connectors.TypeDateTime},
 }, nil, nil)
 
 var service = connectors.NewSchema("the service", []connectors.Attribute{
@@ -225,6 +225,54 @@ func TestFingerprint(t *testing.T) {
 		if equal {
 			t.Errorf("%s does not change the fingerprint", name)
 		}
+	}
+}
+
+// What depends on the time, what differs with each evaluation, and what nobody may see.
+func TestTraits(t *testing.T) {
+	hired := []filter.Group{{Name: "a", All: []filter.Clause{{Attribute: "hired", Operator: "Less_Than", Value: "today"}}}}
+	for name, tc := range map[string]struct {
+		filters     []filter.Group
+		rule        Rule
+		clock, once bool
+	}{
+		"neither":                {nil, Rule{Expression: `ToUpper([jobTitle])`}, false, false},
+		"a date in a filter":     {hired, Rule{Source: "jobTitle"}, true, false},
+		"the clock":              {nil, Rule{Expression: `FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", "yyyy")`}, true, false},
+		"the clock, on create":   {nil, Rule{Expression: `FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", "yyyy")`, Apply: "create"}, false, true},
+		"a random value":         {nil, Rule{Expression: `Append([jobTitle], Guid())`, Apply: "create"}, false, true},
+		"a constant, on create":  {nil, Rule{Expression: `"x"`, Apply: "create"}, false, false},
+		"an attribute on create": {nil, Rule{Source: "jobTitle", Apply: "create"}, false, false},
+	} {
+		tc.rule.Target = "title"
+		m, _ := compile(t, tc.filters, matchByMail, tc.rule)
+		if m.ReadsClock() != tc.clock || m.Once(1) != tc.once || m.Once(0) {
+			t.Errorf("%s: clock %v, once %v", name, m.ReadsClock(), m.Once(1))
+		}
+	}
+}
+
+func TestRedacted(t *testing.T) {
+	m, slots := compile(t, []filter.Group{{Name: "f", All: []filter.Clause{{Attribute: "jobTitle", Operator: "EQUALS", Value: "x"}}}},
+		matchByMail, Rule{Target: "level", Expression: `Append("", Redact([jobTitle]))`}, Rule{Target: "title", Source: "department"})
+	for i, want := range []bool{false, true, false} {
+		if m.Attributes()[i].Secret != want {
+			t.Errorf("%s: secret is %v", m.Attributes()[i].Name, !want)
+		}
+	}
+	for name, want := range map[string]bool{"jobTitle": true, "department": false, "mail": false} {
+		if slot, _ := slots.Index(name); m.Secret(slot) != want {
+			t.Errorf("%s: secret is %v", name, !want)
+		}
+	}
+	row := rowOf(slots, map[string]any{"jobTitle": "Agent"})
+	if why := m.Filter().Decide(row, noon).Why(); why != `filter "f": jobTitle EQUALS "x" saw [Redact]` {
+		t.Error(why)
+	}
+	var r Result
+	m.Apply(row, noon, &r)
+	if len(r.Failures) != 1 || r.Failures[0].Err.Error() != "the value does not fit; it is not shown because of Redact" {
+		t.Errorf("%v", r.Failures)
 	}
 }
 

@@ -18,6 +18,7 @@ func SourceAttributes(schema *connectors.Schema, slots *connectors.Slots) expr.A
 type sourceAttributes struct {
 	schema *connectors.Schema
 	slots  *connectors.Slots
+	secret map[int]bool // slots of what some mapping redacts
 }
 
 // computed are the attributes that every source has, because the engine supplies them.
@@ -31,7 +32,9 @@ func (s sourceAttributes) Attribute(name string) (int, connectors.Attribute, boo
 	if !ok {
 		return 0, a, false
 	}
-	return s.slots.Add(a.Name), a, true
+	slot := s.slots.Add(a.Name)
+	a.Secret = s.secret[slot]
+	return slot, a, true
 }
 
 func (s sourceAttributes) find(name string) (connectors.Attribute, bool) {

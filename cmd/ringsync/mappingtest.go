@@ -106,7 +106,7 @@ func (a *app) testMapping(cases *configs.Cases) ([]caseResult, error) {
 	if err := cases.Check(unknownIn(entra.Schema()), unknownIn(ringcentral.Schema())); err != nil {
 		return nil, err
 	}
-	t.fit = ringcentral.Fits(t.mapping.Target(), c.Target.Address == "fail")
+	t.fit = ringcentral.Fits(t.mapping.Target(), t.config.Target.Address == "fail")
 	results := make([]caseResult, len(cases.Cases))
 	for i, c := range cases.Cases {
 		results[i] = t.run(c)

@@ -5,10 +5,10 @@ import "testing"
 // Paths are found in every spelling that SCIM takes for the same.
 func TestSchemaLookup(t *testing.T) {
 	for name, want := range map[string]string{
-		"USERNAME":                        attrUserName,
-		`emails[type eq "work"].value`:    attrWorkMail,
-		`Emails[ Type  EQ "WORK" ].Value`: attrWorkMail,
-		"urn:ietf:params:scim:schemas:core:2.0:User:title":                      attrTitle,
+		"USERNAME":                                         attrUserName,
+		`emails[type eq "work"].value`:                     attrWorkMail,
+		`Emails[ Type  EQ "WORK" ].Value`:                  attrWorkMail,
+		"urn:ietf:params:scim:schemas:core:2.0:User:title": attrTitle,
 		"URN:ietf:params:scim:schemas:extension:Enterprise:2.0:User:Department": attrDepartment,
 		"displayName":                  "",
 		"department":                   "",
