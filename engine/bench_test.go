@@ -9,13 +9,17 @@ import (
 	"ringsync/state/bolt"
 )
 
+func benchPeople() int {
+	if n, err := strconv.Atoi(os.Getenv("RINGSYNC_BENCH_PEOPLE")); err == nil {
+		return n
+	}
+	return 2000
+}
+
 // What a cycle costs when nothing has changed. RINGSYNC_BENCH_PEOPLE sets another number of linked people than 2,000;
 // the budget of the incremental cycle is for 100000. Emulators and connectors are in the figures.
 func BenchmarkUnchanged(b *testing.B) {
-	people := 2000
-	if n, err := strconv.Atoi(os.Getenv("RINGSYNC_BENCH_PEOPLE")); err == nil {
-		people = n
-	}
+	people := benchPeople()
 	w := newWorld(b, func(s *setup) { s.people, s.groups, s.account.NoJournal = people, 10, true })
 	w.sync()
 	for _, kind := range []engine.Kind{engine.Full, engine.Incremental} {
