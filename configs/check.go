@@ -19,7 +19,7 @@ var (
 const zeroID = "00000000-0000-0000-0000-000000000000"
 
 // check notes everything that the file alone shows to be wrong and that one key's tag cannot say. Empty values of
-// required keys are noted already.
+// required keys are noted already; what is wrong within mappings and filters, package mapping says.
 func (c *Config) check() {
 	if c.Job != "" && !jobName.MatchString(c.Job) {
 		c.doc.add("job", "job %q cannot be a file's name: use letters, digits, dots, dashes and underscores, 100 at most", c.Job)
@@ -28,7 +28,6 @@ func (c *Config) check() {
 	c.checkTarget()
 	c.checkTiming("schedule.incremental", c.Schedule.Incremental)
 	c.checkTiming("schedule.full", c.Schedule.Full)
-	c.checkUsers()
 	c.checkDeprovision()
 	c.checkNotify()
 	for i, who := range c.Safety.Protect {
@@ -124,43 +123,6 @@ func (c *Config) checkTiming(path, text string) {
 	if _, err := ParseTiming(text); err != nil {
 		c.doc.add(path, "%s: %v", path, err)
 	}
-}
-
-func (c *Config) checkUsers() {
-	for i, f := range c.Users.Filters {
-		for j, clause := range f.All {
-			op := strings.ToUpper(strings.TrimSpace(clause.Operator))
-			if strings.HasPrefix(op, "IS ") && clause.Value != "" {
-				c.doc.add(fmt.Sprintf("users.filters[%d].all[%d].value", i, j), "operator %s takes no value", clause.Operator)
-			}
-		}
-	}
-	for i, a := range c.Users.Attributes {
-		path := fmt.Sprintf("users.attributes[%d]", i)
-		var from []string
-		if a.Source != "" {
-			from = append(from, "source")
-		}
-		if a.Expression != "" {
-			from = append(from, "expression")
-		}
-		if a.Constant != nil {
-			from = append(from, "constant")
-		}
-		switch {
-		case len(from) == 0:
-			c.doc.add(path, "%s needs one of source, expression and constant", nameTarget(a))
-		case len(from) > 1:
-			c.doc.add(path, "%s has %s: keep one", nameTarget(a), strings.Join(from, " and "))
-		}
-	}
-}
-
-func nameTarget(a Attribute) string {
-	if a.Target == "" {
-		return "the attribute"
-	}
-	return "attribute " + a.Target
 }
 
 func (c *Config) checkDeprovision() {

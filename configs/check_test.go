@@ -66,13 +66,10 @@ func TestCheck(t *testing.T) {
 		{"timing", base + "schedule: {incremental: 500ms}", "9:25: schedule.incremental: 500ms is too short; the shortest interval is 1s"},
 		{"cron", base + "schedule: {full: 0 3 * * 8}", `9:18: schedule.full: cron expression "0 3 * * 8": end of range (8) above maximum (6): 8`},
 
-		{"no source", base + "users: {attributes: [{target: active}]}", "9:22: attribute active needs one of source, expression and constant"},
-		{"two sources", base + "users: {attributes: [{target: active, source: a, constant: b}]}", "9:22: attribute active has source and constant: keep one"},
 		{"no mapping", base + "users: {attributes: []}", "9:9: users.attributes must not be an empty list"},
 		{"match zero", base + "users: {attributes: [{target: active, source: a, match: 0}]}", "9:57: users.attributes[0].match must be at least 1"},
 		{"apply", base + "users: {attributes: [{target: active, source: a, apply: creation}]}", `9:57: users.attributes[0].apply cannot be "creation"; it is one of always, create`},
 		{"when_null", base + "users: {attributes: [{target: active, source: a, when_null: clean}]}", `9:61: users.attributes[0].when_null cannot be "clean"; did you mean "clear"?`},
-		{"value of IS NULL", base + "users: {filters: [{all: [{attribute: a, operator: is null, value: b}]}]}", "9:67: operator is null takes no value"},
 
 		{"delete", base + "deprovision: {disabled: delete}", "9:25: deprovision.disabled: delete needs delete in users.actions"},
 		{"delete allowed", base + "deprovision: {disabled: delete}\nusers: {actions: [create, update, disable, delete]}", ""},

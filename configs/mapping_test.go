@@ -80,6 +80,7 @@ func TestChecksAreToldWithTheRest(t *testing.T) {
     - {target: titel, source: mail}
     - {source: mail}
     - {target: active, expression: 'Not([IsSoftDeleted])', apply: never}
+    - {target: title, expression: "${NOT_SET}"}
 safety: {adopt: no}
 `
 	_, err := Parse("ringsync.yaml", []byte(base+wrong), environment, compile)
@@ -91,7 +92,8 @@ ringsync.yaml:14:47: users.attributes[0].match must be a whole number, not a tex
 ringsync.yaml:15:16: attribute mapping of titel, target: RingCentral user has no attribute titel; did you mean title?
 ringsync.yaml:16:7: missing key "target" in users.attributes[2]
 ringsync.yaml:17:67: users.attributes[3].apply cannot be "never"; it is one of always, create
-ringsync.yaml:18:17: safety.adopt cannot be "no"; it is one of unclaimed, always, never`
+ringsync.yaml:18:35: environment variable NOT_SET is not set
+ringsync.yaml:19:17: safety.adopt cannot be "no"; it is one of unclaimed, always, never`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

@@ -127,6 +127,7 @@ func (e *explainer) scoping() {
 		if on, said := e.row.Values[connectors.SlotAccountEnabled].AsBool(); said {
 			details["IsActive"] = connectors.BoolValue(on).Text()
 		}
+		details["ScopingFilters"] = e.job.Mapping.Filter().Decide(e.row.Values, e.read.now).Why()
 	}
 	scope, reason := state.Unassigned, ""
 	if s, ok := e.read.seen[e.id]; ok {

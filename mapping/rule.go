@@ -31,7 +31,7 @@ type Error struct {
 	Filter        bool
 	Index, Clause int
 	// Field is the key of the rule (target, source, expression, constant, match, default, apply, when_null) or of the
-	// clause (attribute, operator, value; all for a filter's list of clauses); "" if no field is to blame.
+	// clause (attribute, operator, value, multivalued; all for a filter's list of clauses); "" if no field is to blame.
 	Field string
 	// Target is the rule's target attribute, as written.
 	Target string

@@ -48,10 +48,13 @@ appRoleAssignments are not read for one person; "ringsync diff --user" shows the
 			}
 			var value connectors.Value
 			var err error
-			if cmd.Flags().Changed("user") {
-				value, err = a.evaluateUser(cmd.Context(), args[0], who, env)
-			} else {
+			switch file, user := cmd.Flags().Changed("object"), cmd.Flags().Changed("user"); {
+			case file == user:
+				return usageError("for whom? Give one of --object FILE and --user USER")
+			case file:
 				value, err = a.evaluateObject(args[0], objectPath, env)
+			default:
+				value, err = a.evaluateUser(cmd.Context(), args[0], who, env)
 			}
 			if err != nil {
 				return err
@@ -63,8 +66,6 @@ appRoleAssignments are not read for one person; "ringsync diff --user" shows the
 	cmd.Flags().StringVar(&who, "user", "", "`person` to read from the tenant: object id or userPrincipalName")
 	cmd.Flags().StringVar(&defaultDomain, "default-domain", "", "what DefaultDomain gives")
 	cmd.Flags().StringArrayVar(&taken, "taken", nil, "`value` that SelectUniqueValue finds in use (repeatable)")
-	cmd.MarkFlagsOneRequired("object", "user")
-	cmd.MarkFlagsMutuallyExclusive("object", "user")
 	return cmd
 }
 
