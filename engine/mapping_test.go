@@ -10,6 +10,7 @@ import (
 
 	"ringsync/connectors"
 	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
 	"ringsync/engine/plan"
 	"ringsync/mapping"
 	"ringsync/mapping/filter"
@@ -200,7 +201,7 @@ func TestRedactedIsNotShown(t *testing.T) {
 		db, err := bolt.Open(w.path, bolt.Options{ReadOnly: true})
 		w.must(err)
 		job, target := w.job(state.NewOverlay(db))
-		e, err := job.Explain(t.Context(), target, w.people[0])
+		e, err := job.Explain(t.Context(), target, w.people[0], engine.Listed)
 		w.must(err)
 		log, err := job.Log(t.Context(), 0, 10)
 		w.must(err)

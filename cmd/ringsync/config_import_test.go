@@ -58,7 +58,7 @@ func TestImportedConfigurationMapsAPerson(t *testing.T) {
 		return values
 	}
 	var r mapping.Result
-	m.Apply(row(ada), time.Time{}, &r)
+	m.Apply(row(ada), time.Now(), &r)
 	always := map[string]string{
 		"userName": "ada@contoso.com", "active": "True", "title": "Sales Manager", `emails[type eq "work"].value`: "ada@contoso.com",
 		"name.givenName": "Ada", `phoneNumbers[type eq "mobile"].value`: "+16505550100",
@@ -83,11 +83,11 @@ func TestImportedConfigurationMapsAPerson(t *testing.T) {
 		pass       bool
 	}{{"", "", true}, {"department", "IT", false}, {"userPrincipalName", "ada@fabrikam.com", false}} {
 		who := map[string]string{"department": "Sales", "userPrincipalName": "ada@contoso.com", test.change: test.to}
-		if d := m.Filter().Decide(row(who)); d.Pass != test.pass {
+		if d := m.Filter().Decide(row(who), time.Now()); d.Pass != test.pass {
 			t.Errorf("%s %q: %s", test.change, test.to, d.Why())
 		}
 	}
-	if d := m.Filter().Decide(row(map[string]string{"department": "IT", "extensionAttribute1": "x"})); !d.Pass {
+	if d := m.Filter().Decide(row(map[string]string{"department": "IT", "extensionAttribute1": "x"}), time.Now()); !d.Pass {
 		t.Errorf("flagged: %s", d.Why())
 	}
 }
