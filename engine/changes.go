@@ -45,6 +45,9 @@ func (j *Job) changes(ctx context.Context, target TargetReader, mark state.Mark)
 	if err := r.flush(); err != nil {
 		return r, err
 	}
+	if err := j.inherit(ctx, r, nil, rulings); err != nil {
+		return r, err
+	}
 	held, err := j.settle(ctx, r, rulings)
 	if held != "" {
 		r.warnings = append(r.warnings, held)

@@ -61,6 +61,9 @@ func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
 		ruling.row, ruling.shown = row, true
 		rulings[id] = ruling
 	}
+	if err := j.inherit(ctx, r, l, rulings); err != nil {
+		return err
+	}
 	held, err := j.settle(ctx, r, rulings)
 	if held != "" {
 		r.warnings = append(r.warnings, held)
@@ -180,9 +183,6 @@ func (j *Job) place(p *state.Person) state.Class {
 
 // settle writes the rulings down and queues what follows from them. It returns a warning if removals are held.
 func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling) (string, error) {
-	if err := j.inherit(ctx, r, rulings); err != nil {
-		return "", err
-	}
 	ids := slices.Sorted(maps.Keys(rulings))
 	asked, now := removals{unlinked: r.relinked}, j.Now()
 	var removed map[string]bool

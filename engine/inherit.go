@@ -14,8 +14,12 @@ import (
 
 // inherit moves the link of somebody who has left the directory to whoever is there anew with the same matching value:
 // a person deleted and created again. Matching would find the account all the same, but only after it had been disabled,
-// since leavers go first; and with hard_deleted: delete there would be nothing left to find.
-func (j *Job) inherit(ctx context.Context, r *reading, rulings map[string]ruling) error {
+// since leavers go first; and with hard_deleted: delete there would be nothing left to find. l is nil in an incremental
+// cycle.
+func (j *Job) inherit(ctx context.Context, r *reading, l *listing, rulings map[string]ruling) error {
+	if l != nil && !l.proves() {
+		return nil // an account of the successor's own may be among those that the list lacks
+	}
 	moves := map[string]string{} // from whom to whom
 	heirs := map[string]bool{}
 	err := j.eachRuling(ctx, slices.Sorted(maps.Keys(rulings)), func(v *state.View, p *state.Person) error {
@@ -28,7 +32,7 @@ func (j *Job) inherit(ctx context.Context, r *reading, rulings map[string]ruling
 			j.show(p, rule.row)
 		}
 		q, err := j.successor(v, p, rulings)
-		if q != nil && !heirs[q.ID] {
+		if q != nil && !heirs[q.ID] && !l.owns(q) {
 			moves[p.ID], heirs[q.ID] = q.ID, true
 		}
 		return err
@@ -107,6 +111,11 @@ func (j *Job) successor(v *state.View, p *state.Person, rulings map[string]rulin
 		return nil, nil
 	}
 	return found, nil
+}
+
+// owns reports whether the list has an account that carries the person's mark.
+func (l *listing) owns(p *state.Person) bool {
+	return l != nil && len(l.marked[connectors.FoldID(wanted(p, plan.AttrExternalID))]) > 0
 }
 
 // comes reports whether somebody is in scope once the rulings are put down.
