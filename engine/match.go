@@ -109,7 +109,7 @@ func (j *Job) one(attribute, value string, hits []connectors.Resource, err error
 
 // rivals returns the first person other than p who holds a matching value that p wants, with that value; nil if
 // nobody does. An account that a lost create of somebody else may have made with that value is in the way of a create
-// only: who has an account cannot be taken for the other.
+// only, since who has an account cannot be taken for the other, and only while it is being looked for.
 func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attribute, value string, err error) {
 	for _, slot := range j.Policy.Matching {
 		name := j.target.Names()[slot]
@@ -125,7 +125,7 @@ func (j *Job) rivals(v *state.View, p *state.Person) (rival *state.Person, attri
 			if err != nil {
 				return nil, "", "", err
 			}
-			if other != nil && j.Policy.Reserved(other) && (holds(other, name, a.Want.Text()) || p.TargetID == "" && other.Unsettled) && !vacates(other, p, name) {
+			if other != nil && j.Policy.Reserved(other) && (holds(other, name, a.Want.Text()) || p.TargetID == "" && other.Unsettled && !other.Escrowed) && !vacates(other, p, name) {
 				return other, name, a.Want.Text(), nil
 			}
 		}

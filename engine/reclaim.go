@@ -78,6 +78,11 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 	return nil
 }
 
+// inScope reports whether the read has shown somebody who is in scope.
+func (r *reading) inScope(id string) bool {
+	return r.seen[id].scope == state.InScope && (r.job.ScopeAll || r.graph.assigned(id))
+}
+
 // unknownMarks returns the object ids that accounts of nobody carry and that the state has no record of, or one that
 // leads to no account: after the links were reset, of somebody who was ours.
 func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []string, recorded map[string]bool, err error) {
@@ -92,7 +97,7 @@ func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []s
 			switch {
 			case err != nil:
 				return err
-			case p == nil, p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled && r.seen[id].scope != state.InScope:
+			case p == nil, p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled && !r.inScope(id):
 				ids, recorded[id] = append(ids, id), p != nil
 			case p.TargetID == "" && l.marked[id][0].Active:
 				r.relinked++
