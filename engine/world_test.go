@@ -163,8 +163,14 @@ func (w *world) connect() *connections {
 	if w.record != nil {
 		transport = w.record(transport)
 	}
+	credential := ringcentral.StaticToken(w.setup.token)
+	if a := w.setup.account.App; a != nil {
+		credential, err = ringcentral.JWTGrant(ringcentral.JWT{URL: "http://127.0.0.1:1/restapi/oauth/token",
+			ClientID: a.ClientID, ClientSecret: a.ClientSecret, Assertion: a.JWT, Transport: handlerTransport{w.account}})
+		w.must(err)
+	}
 	target, err := ringcentral.New(ringcentral.Options{
-		URL: "http://127.0.0.1:1/scim/v2", Token: ringcentral.StaticToken(w.setup.token), Concurrency: w.concurrency(),
+		URL: "http://127.0.0.1:1/scim/v2", Token: credential, Concurrency: w.concurrency(),
 		Slots: m.Target(), Transport: transport, Backoff: time.Millisecond,
 	})
 	w.must(err)

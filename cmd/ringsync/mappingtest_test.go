@@ -34,7 +34,7 @@ func TestDocumentedMappingTest(t *testing.T) {
 		}
 		var stdout, stderr bytes.Buffer
 		if got := run(t.Context(), []string{"mapping", "test", "contoso.test.yaml"}, strings.NewReader(""), &stdout, &stderr); got != code {
-			t.Fatalf("exits with %d: %s", got, &stderr)
+			t.Fatalf("exits with %d: %s%s", got, &stdout, &stderr)
 		}
 		shown, _, _ := strings.Cut(stdout.String(), "\nok ")
 		if code == exitOK {
