@@ -8,7 +8,6 @@ import (
 // pending are the keys that this build accepts and does not act on yet. Each is a warning, so that nobody relies on
 // what does not happen.
 var pending = [...]struct{ path, text string }{
-	{"target.audit_share", "target.audit_share: this build has no background audit; changes made at RingCentral to phones and addresses go unseen"},
 	{"notify", "notify: this build sends no messages"},
 }
 

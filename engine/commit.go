@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -285,7 +286,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 	e, _ := errors.AsType[*connectors.Error](o.err)
 	code, status := "", 0
 	if e != nil {
-		code, status = e.Code, e.Status
+		code, status = cmp.Or(e.Entra, e.Code), e.Status
 	}
 	switch {
 	case o.fatal || o.aborted || quarantines(o.err) && fault != connectors.FaultPermission: // the record stays as it is, and in the outbox
@@ -313,7 +314,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 	case fault == connectors.FaultConflict && !creating && x.giveWay(o, &conflict{code: code, text: o.err.Error(), status: status}):
 		p.Due = now
 		x.retryAt(o.id, p.Due)
-	case fault == connectors.FaultTransient || fault == connectors.FaultUnsettled || fault == connectors.FaultUnavailable:
+	case passing(fault, status):
 		if n := x.tried(o.id); n < placeTries {
 			p.Due = now.Add(x.job.RetryBase << (n - 1))
 			x.retryAt(o.id, p.Due)
@@ -329,6 +330,18 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 		x.escrow(p, cycle, state.Failure{Code: code, Text: x.job.without(p, o.err.Error()), Since: since(p, now), Status: status}, now)
 	}
 	return c, tx.PutPerson(p)
+}
+
+// passing reports whether an error may be over in a moment. An answer to a create that says yes and not to what is none
+// of those: the account is most likely there, and is looked for in the next cycle.
+func passing(fault connectors.Fault, status int) bool {
+	switch fault {
+	case connectors.FaultTransient, connectors.FaultUnavailable:
+		return true
+	case connectors.FaultUnsettled:
+		return status/100 != 2
+	}
+	return false
 }
 
 // throttled is how long a throttled person waits on top of what the pacer makes everybody wait.

@@ -238,10 +238,13 @@ type Status struct {
 	Active     int            `json:"active"`
 	Outbox     map[string]int `json:"outbox"`
 	Waiting    int            `json:"waiting"` // creates that wait for a licence
-	LastCycle  *state.Cycle   `json:"lastCycle,omitempty"`
-	LastGood   *state.Cycle   `json:"lastGoodCycle,omitempty"`
-	NextCycle  *time.Time     `json:"nextCycle,omitempty"`
-	Held       []HeldList     `json:"held"`
+	// Drained is when everything that can be sent will have been, at the target's limit as it stands; nil if nothing waits,
+	// or no limit is known.
+	Drained   *time.Time   `json:"drained,omitempty"`
+	LastCycle *state.Cycle `json:"lastCycle,omitempty"`
+	LastGood  *state.Cycle `json:"lastGoodCycle,omitempty"`
+	NextCycle *time.Time   `json:"nextCycle,omitempty"`
+	Held      []HeldList   `json:"held"`
 }
 
 // ProgressCounts is Progress as JSON.
@@ -257,6 +260,30 @@ type HeldList struct {
 	Number uint32    `json:"number"`
 	People int       `json:"people"`
 	Since  time.Time `json:"since"`
+}
+
+// Forecaster is a Target that can tell how long it takes, by its limits, until so many writes have been sent. ok is false
+// if no limit is known.
+type Forecaster interface {
+	ETA(pending int) (wait time.Duration, ok bool)
+}
+
+// drained is when the outbox will be empty, but for who waits for something else than a turn.
+func (j *Job) drained(target Target, s Status) *time.Time {
+	pending := -s.Outbox["escrowed"] - s.Waiting
+	for _, class := range []state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
+		pending += s.Outbox[class.String()]
+	}
+	f, ok := target.(Forecaster)
+	if !ok || pending <= 0 || s.Paused != nil || s.Quarantine != nil {
+		return nil
+	}
+	wait, known := f.ETA(pending)
+	if !known {
+		return nil
+	}
+	at := j.Now().Add(wait)
+	return &at
 }
 
 // Status tells how the job stands. No service is asked.
@@ -320,6 +347,7 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 		s.State = "quarantined"
 	}
 	if v := j.service.Load(); v != nil {
+		s.Drained = j.drained(v.exporter.target, s)
 		v.mu.Lock()
 		if next := v.next; !next.IsZero() {
 			s.NextCycle = &next

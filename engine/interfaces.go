@@ -43,7 +43,8 @@ type Target interface {
 	Reserve(ctx context.Context) error
 	// Release gives back a place that no write has used up.
 	Release()
-	// Create makes an account of the values that are not Absent.
+	// Create makes an account of the values that are not Absent, and says which. FaultUnsettled says that it may have been
+	// made; with a status of success, that it most likely was.
 	Create(ctx context.Context, want []connectors.Value) (connectors.Resource, error)
 	// Update changes the slots named to their values in want; Null clears.
 	Update(ctx context.Context, id string, changed []int, want []connectors.Value) (connectors.Resource, error)

@@ -27,6 +27,9 @@ type Options struct {
 	Thresholds        Thresholds // of the quarantine; zero for none
 	// Concurrency is the number of people in flight at the target at most.
 	Concurrency int
+	// AuditShare is the part of the target's read limit that a served job spends on reading accounts whole, 0 to 1; see
+	// Job.audit.
+	AuditShare float64
 	// RetryBase is the wait before the first retry in place; it doubles each time. 0 means 2 s.
 	RetryBase time.Duration
 	Logger    *slog.Logger

@@ -115,9 +115,6 @@ func (x *exporter) write(ctx context.Context, o *outcome) {
 	case plan.Create:
 		o.posted = true
 		o.resource, o.err = x.target.Create(ctx, want)
-		if o.err == nil && o.resource.ID == "" {
-			o.err = &connectors.Error{Fault: connectors.FaultUnsettled, Op: "create " + p.Name(), Detail: "the target acknowledged without an id"}
-		}
 	case plan.Delete:
 		o.err = x.target.Delete(ctx, p.TargetID)
 	default:

@@ -72,8 +72,18 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	defer stop()
 	exporting := make(chan error, 1)
 	go func() { exporting <- v.exporter.run(working) }()
+	auditing := make(chan error, 1)
+	go func() {
+		if j.AuditShare > 0 {
+			auditing <- j.audit(working, v)
+		}
+		close(auditing)
+	}()
 	err := j.serve(ctx, v, s, exporting)
 	stop()
+	if auditErr := <-auditing; err == nil {
+		err = auditErr
+	}
 	ended := func(err error) bool {
 		return errors.Is(err, context.Canceled) || ctx.Err() != nil && errors.Is(err, ctx.Err())
 	}

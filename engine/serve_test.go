@@ -248,3 +248,28 @@ func TestReadsBeforeItSendsWhatIsOld(t *testing.T) {
 		})
 	}
 }
+
+// The status says when the outbox will be empty, by the limit of writes that the target has named.
+func TestStatusForetellsWhenTheOutboxIsEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(s *setup) { s.people = 100; s.account.Limits = ringcentraltest.DocumentedLimits() })
+		s := w.serve(daily)
+		pass(90 * time.Second)
+		foretold := s.status().Drained
+		if foretold == nil {
+			t.Fatal("nothing is foretold")
+		}
+		pass(time.Until(*foretold) - 30*time.Second)
+		if n := len(w.account.Users()); n == 100 {
+			t.Error("the outbox was empty well before")
+		}
+		pass(time.Minute)
+		if n := len(w.account.Users()); n != 100 {
+			t.Errorf("%d accounts by then", n)
+		}
+		if at := s.status().Drained; at != nil {
+			t.Errorf("an empty outbox is to be empty at %v", at)
+		}
+		s.stop()
+	})
+}

@@ -67,6 +67,7 @@ type setup struct {
 	noCreate    bool
 	retryBase   time.Duration
 	concurrency int // 0: 4
+	audit       float64
 	rules       func([]mapping.Rule) []mapping.Rule
 }
 
@@ -193,7 +194,7 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	store := state.New(db)
 	job := engine.New(store, c.source, engine.Options{
 		Name: "contoso", Slots: c.slots, Mapping: c.mapping, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested,
-		Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: w.concurrency(),
+		Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: w.concurrency(), AuditShare: w.setup.audit,
 		RetryBase: max(time.Millisecond, w.setup.retryBase), Logger: slog.New(slog.DiscardHandler),
 		Policy: plan.Policy{
 			Create: !w.setup.noCreate, Update: true, Disable: true, Delete: w.setup.delete,

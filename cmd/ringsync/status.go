@@ -57,6 +57,9 @@ func writeStatus(w io.Writer, s engine.Status) (err error) {
 	}
 	line("people", "%d known, %d linked, %d active", s.People, s.Linked, s.Active)
 	line("outbox", "%s", outboxLine(s))
+	if s.Drained != nil {
+		line("drained", "by %s, at RingCentral's limit of writes", stamp(*s.Drained))
+	}
 	for _, l := range s.Held {
 		line("held", "list %d: %s since %s; ringsync outbox --held shows them, ringsync approve %d lets them go", l.Number, count(l.People, "removal"), stamp(l.Since), l.Number)
 	}

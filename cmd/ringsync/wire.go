@@ -212,7 +212,7 @@ func (j *job) options(a *app) engine.Options {
 		},
 		Guard:       engine.Guard{Count: c.Safety.Removals.Count, Percent: c.Safety.Removals.Percent, From: c.Safety.Removals.From},
 		Thresholds:  engine.Thresholds{MinAttempts: c.Quarantine.MinAttempts, FailurePercent: c.Quarantine.FailurePercent},
-		Concurrency: c.Target.Concurrency, Logger: a.log,
+		Concurrency: c.Target.Concurrency, AuditShare: c.Target.AuditShare, Logger: a.log,
 	}
 }
 

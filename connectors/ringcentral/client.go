@@ -202,6 +202,11 @@ func (c *Client) ETA(pending int) (wait time.Duration, ok bool) {
 	return c.pace.soonest(writes, pending)
 }
 
+// ReadLimit is how many single reads are ours in a window; ok is false as long as no answer has named a limit.
+func (c *Client) ReadLimit() (requests int, window time.Duration, ok bool) {
+	return c.pace.allowance(reads)
+}
+
 // Limits returns RingCentral's rate limits as far as answers have named them, by group.
 func (c *Client) Limits() []Limit { return c.pace.limits() }
 

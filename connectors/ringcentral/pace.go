@@ -331,6 +331,17 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+// allowance is how many requests of the lane may be ours in a window; ok is false if no limit is known.
+func (p *pacer) allowance(l lane) (requests int, window time.Duration, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := p.lanes[l]
+	if g.Requests == 0 {
+		return 0, 0, false
+	}
+	return p.ours(g), g.Window, true
+}
+
 // soonest is how long it takes until the n-th further request of the lane can be sent, if all are sent as early as the
 // limit allows and each is answered at once; ok is false if no limit is known.
 func (p *pacer) soonest(l lane, n int) (wait time.Duration, ok bool) {
