@@ -8,6 +8,7 @@ import (
 
 	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
 	"ringsync/engine/plan"
 )
 
@@ -78,6 +79,15 @@ func TestDoubt(t *testing.T) {
 				return nil
 			})
 		}},
+		{name: "somebody left a group, and the directory does not say where they are now", wrong: func(w *world) {
+			w.dir.RemoveMember(w.groups[0], w.dir.Members(w.groups[0])[0])
+			w.dir.Fault(func(r *http.Request) *entratest.Fault {
+				if strings.HasSuffix(r.URL.Path, "/memberOf") {
+					return &entratest.Fault{Status: 403}
+				}
+				return nil
+			})
+		}, later: 1},
 		{name: "the directory does not answer the question", fails: true, wrong: func(w *world) {
 			w.dir.Fault(func(r *http.Request) *entratest.Fault {
 				if strings.HasSuffix(r.URL.Path, "/appRoleAssignedTo") {
@@ -116,6 +126,42 @@ func TestDoubt(t *testing.T) {
 			w.settled()
 		})
 	}
+}
+
+// Whoever has no accountEnabled keeps their account: only false is false.
+func TestUnsaidIsNotDisabled(t *testing.T) {
+	for _, kind := range []engine.Kind{engine.Full, engine.Incremental} {
+		w := newWorld(t, nil)
+		w.sync()
+		id := w.people[0]
+		w.dir.UpdateUser(id, map[string]any{"accountEnabled": nil, "jobTitle": "Pilot"})
+		w.kind = kind
+		w.sync()
+		if a := w.accountOf(id); !a.Active || a.Title != "Pilot" {
+			t.Errorf("%s: active %v, title %q", kind, a.Active, a.Title)
+		}
+	}
+}
+
+// An account that the target's list does not show, made after it was read for one, is found before a create is sent
+// (S1).
+func TestNewcomerMissingFromTheList(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.account.AllowDuplicates = true })
+	w.sync()
+	const mail = "new@contoso.com"
+	id := w.hire(mail)
+	var listed atomic.Bool
+	w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
+		if (searches(r) || r.Method == http.MethodPost) && !listed.Swap(true) {
+			w.account.Add(ringcentraltest.User{UserName: mail, Email: mail, GivenName: "New", FamilyName: "Hire", Active: true})
+		}
+		return nil
+	})
+	r := w.sync()
+	if n := len(w.account.ByMail(mail)); n != 1 || w.accountOf(id).UserName != mail {
+		t.Errorf("%d accounts: %+v %v", n, r.Summary, statuses(r))
+	}
+	w.settled()
 }
 
 // Somebody who moves between two groups while the read is between them is in neither list, and loses nothing.

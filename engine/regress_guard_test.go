@@ -111,3 +111,21 @@ func TestReturnedPeopleWaitNoMore(t *testing.T) {
 	}
 	w.settled()
 }
+
+// Removals of one day count together, however many cycles they are spread over.
+func TestRemovalsOfADayCountTogether(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.people = 40 }) // a limit of 4
+	w.sync()
+	for _, id := range w.people[:3] {
+		w.leave(id)
+	}
+	if r := w.sync(); r.Summary.Disable != 3 || r.Summary.Held != 0 {
+		t.Fatalf("%+v", r.Summary)
+	}
+	for _, id := range w.people[3:5] {
+		w.leave(id)
+	}
+	if r := w.sync(); r.Summary.Disable != 0 || r.Summary.Held != 2 {
+		t.Errorf("%+v", r.Summary)
+	}
+}

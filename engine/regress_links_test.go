@@ -189,8 +189,8 @@ func TestTwoPeopleMatchOneAccountAtOnce(t *testing.T) {
 		a, b := ids[4], ids[5]
 		account := w.account.Add(ringcentraltest.User{UserName: w.mail(a), Email: w.mail(b), GivenName: "Old", FamilyName: "Account", Active: true})
 		w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
-			if r.Method == http.MethodGet && at(r, account) {
-				time.Sleep(time.Second) // until both have found it
+			if at(r, account) {
+				return &ringcentraltest.Fault{Delay: time.Second} // until both have found it, and both could have written
 			}
 			return nil
 		})
@@ -292,6 +292,21 @@ func TestUnsettledAndUnfitIsOnlyLookedFor(t *testing.T) {
 	}
 }
 
+// Somebody whose create did not arrive leaves: an account of others with the same mail is not theirs, and stays as it is.
+func TestLeaverHasNoClaimToAnothersAccount(t *testing.T) {
+	w := newWorld(t, nil)
+	id := w.people[0]
+	w.account.Fault(lostCreate(w.mail(id), false))
+	w.finish()
+	w.account.Fault(nil)
+	other := w.account.Add(ringcentraltest.User{UserName: w.mail(id), Email: w.mail(id), GivenName: "Front", FamilyName: "Desk", Active: true})
+	w.leave(id)
+	r := w.finish()
+	if a, _ := w.account.User(other); !a.Active || a.GivenName != "Front" {
+		t.Errorf("%+v: %+v %v", a, r.Summary, statuses(r))
+	}
+}
+
 // withoutMarks leaves externalId out of the mapping.
 func withoutMarks(s *setup) {
 	s.account.AllowDuplicates = true
@@ -308,6 +323,7 @@ func TestUnsettledCreateWithoutExternalID(t *testing.T) {
 	}{
 		{"renamed", func(w *world, id string) { w.dir.UpdateUser(id, map[string]any{"mail": "renamed@contoso.com"}) }, true},
 		{"left", func(w *world, id string) { w.leave(id) }, false},
+		{"only what was made may be linked", func(w *world, _ string) { w.setup.adopt = plan.AdoptNever }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, withoutMarks)
@@ -320,6 +336,9 @@ func TestUnsettledCreateWithoutExternalID(t *testing.T) {
 			us := w.account.ByMail(w.mail(id))
 			if len(us) != 1 || us[0].Active != test.active || len(w.account.Users()) != 12 {
 				t.Errorf("of %d accounts these are the person's: %+v, %v", len(w.account.Users()), us, statuses(r))
+			}
+			if p := w.person(id); p == nil || p.TargetID != us[0].ID {
+				t.Errorf("the account is not linked: %+v", p)
 			}
 		})
 	}

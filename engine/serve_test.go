@@ -188,6 +188,32 @@ func TestLeaversFirst(t *testing.T) {
 	})
 }
 
+// A change that comes while an older one of the same person is on its way is sent after it, and not taken for sent.
+func TestChangeWhileAnotherIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		s := w.serve(engine.Schedule{Incremental: every(10 * time.Second), Full: every(30 * 24 * time.Hour)})
+		pass(5 * time.Second)
+		w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
+			if r.Method == http.MethodPatch && says(r, "First") {
+				return &ringcentraltest.Fault{Delay: 25 * time.Second}
+			}
+			return nil
+		})
+		w.retitle(w.people[:1], "First")
+		pass(10 * time.Second)
+		if w.titled("First") != 1 || s.status().Outbox["update"] != 1 {
+			t.Fatalf("the first change is not on its way: %v", s.status().Outbox)
+		}
+		w.retitle(w.people[:1], "Second")
+		pass(time.Minute)
+		if w.titled("Second") != 1 {
+			t.Errorf("the title is %q", w.accountOf(w.people[0]).Title)
+		}
+		s.stop()
+	})
+}
+
 // A served job takes requests for a cycle, and tells what came of them.
 func TestRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

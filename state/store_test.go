@@ -113,6 +113,18 @@ func TestBind(t *testing.T) {
 	if err.Error() != want || db.n != 0 {
 		t.Errorf("the error is\n%v\nwant\n%s\n%d writes", err, want, db.n)
 	}
+	for part, change := range map[string]func(*state.Identity){
+		"tenant": func(id *state.Identity) { id.Tenant = "beef" },
+		"app":    func(id *state.Identity) { id.App = "beef" },
+		"target": func(id *state.Identity) { id.Target = "beef" },
+	} {
+		other := contoso
+		change(&other)
+		err := state.New(db).Bind(t.Context(), other, attributes, byUserName)
+		if _, ok := errors.AsType[*state.MismatchError](err); !ok || !strings.Contains(err.Error(), "not to "+part+" beef") || db.n != 0 {
+			t.Errorf("another %s: %v, %d writes", part, err, db.n)
+		}
+	}
 }
 
 func TestBindNewerSchema(t *testing.T) {
@@ -398,6 +410,13 @@ func TestDamage(t *testing.T) {
 		err := s.View(t.Context(), func(v *state.View) error { fn(v); return nil })
 		if _, ok := errors.AsType[*state.DamagedError](err); !ok {
 			t.Errorf("%s: %v, want a *DamagedError", name, err)
+		}
+		err = s.Update(t.Context(), func(tx *state.Tx) error {
+			fn(tx.View)
+			return tx.Set("written", name)
+		})
+		if _, ok := errors.AsType[*state.DamagedError](err); !ok {
+			t.Errorf("%s in an Update: %v, want a *DamagedError", name, err)
 		}
 	}
 	view(t, s, func(v *state.View) {

@@ -23,6 +23,7 @@ func TestPenalty(t *testing.T) {
 		"in fractions":               {[]string{"Retry-After", "44.5"}, 44500 * time.Millisecond},
 		"not saying":                 {nil, 30 * time.Second},
 		"not saying, long window":    {[]string{"X-Rate-Limit-Group", "heavy", "X-Rate-Limit-Limit", "10", "X-Rate-Limit-Remaining", "0", "X-Rate-Limit-Window", "90"}, 90 * time.Second},
+		"longer than the window":     {[]string{"Retry-After", "150", "X-Rate-Limit-Group", "heavy", "X-Rate-Limit-Limit", "10", "X-Rate-Limit-Remaining", "0", "X-Rate-Limit-Window", "60"}, 150 * time.Second},
 		"saying nonsense":            {[]string{"Retry-After", "soon"}, 30 * time.Second},
 		"until a date that has been": {[]string{"Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT"}, 30 * time.Second},
 	} {
@@ -55,8 +56,9 @@ func TestPenalty(t *testing.T) {
 					t.Errorf("%+v", e)
 				}
 				var wg sync.WaitGroup
-				for range 8 {
+				for i := range 8 {
 					wg.Go(func() {
+						time.Sleep(test.least * time.Duration(i) / 8) // all through the penalty
 						if err := c.Delete(t.Context(), "3"); err != nil {
 							t.Error(err)
 						}
