@@ -292,7 +292,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 	case o.fatal || o.aborted || quarantines(o.err) && fault != connectors.FaultPermission: // the record stays as it is, and in the outbox
 	case fault == connectors.FaultCapacity:
 		c.Status = plan.StatusWaiting
-		p.Failure = state.Failure{Code: "LicenseLimitExceeded", Text: x.job.without(p, o.err.Error()), Since: since(p, now), Status: status}
+		p.Failure = state.Failure{Code: "LicenseLimitExceeded", Text: x.job.told(p, o.err), Since: since(p, now), Status: status}
 		p.Escrowed, p.RetryCycle, p.Due = false, 0, now
 		x.setExhausted()
 		if err := tx.Set(metaCapacity, now); err != nil {
@@ -311,7 +311,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 		// Whoever is about to give the value up may not have done so yet.
 		p.Due = now.Add(x.job.RetryBase)
 		x.retryAt(o.id, p.Due)
-	case fault == connectors.FaultConflict && !creating && x.giveWay(o, &conflict{code: code, text: o.err.Error(), status: status}):
+	case fault == connectors.FaultConflict && !creating && x.giveWay(o, &conflict{code: code, text: x.job.told(p, o.err), status: status}):
 		p.Due = now
 		x.retryAt(o.id, p.Due)
 	case passing(fault, status):
@@ -327,7 +327,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 		if fault == connectors.FaultConflict {
 			c.Status = plan.StatusConflict
 		}
-		x.escrow(p, cycle, state.Failure{Code: code, Text: x.job.without(p, o.err.Error()), Since: since(p, now), Status: status}, now)
+		x.escrow(p, cycle, state.Failure{Code: code, Text: x.job.told(p, o.err), Since: since(p, now), Status: status}, now)
 	}
 	return c, tx.PutPerson(p)
 }

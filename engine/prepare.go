@@ -174,7 +174,7 @@ func (j *Job) change(p prepared, status string) plan.Change {
 	case p.conflict != nil:
 		c.Error = p.conflict.text
 	case p.err != nil:
-		c.Error = j.without(p.person, p.err.Error())
+		c.Error = j.told(p.person, p.err)
 	case p.decision.Skip != "":
 		c.Error = p.decision.Skip
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"ringsync/connectors"
@@ -32,6 +34,21 @@ func (j *Job) without(p *state.Person, text string) string {
 		}
 	}
 	return text
+}
+
+// told is an error in one line, which leads with the target's words. If these name an attribute, so does the end, with
+// where its value comes from: people mend it there.
+func (j *Job) told(p *state.Person, err error) string {
+	text := j.without(p, err.Error())
+	e, ok := errors.AsType[*connectors.Error](err)
+	if !ok {
+		return text
+	}
+	slot, ok := j.target.Index(e.Attribute)
+	if !ok {
+		return text
+	}
+	return strings.TrimSuffix(text, ".") + fmt.Sprintf(". %s comes from %s", e.Attribute, j.Mapping.From(slot))
 }
 
 // note is what is told of an attribute that does not fit. The target's words may quote the value, if there is one.

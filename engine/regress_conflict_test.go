@@ -149,3 +149,20 @@ func TestShortListHidesNoSecondHit(t *testing.T) {
 		}
 	}
 }
+
+// What the target refuses is told with its own words first and, last, with where the value at fault comes from.
+func TestRefusalNamesWhereTheValueComesFrom(t *testing.T) {
+	w := newWorld(t, nil)
+	w.sync()
+	w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
+		if r.Method == http.MethodPatch {
+			return ringcentraltest.SCIMFault(http.StatusBadRequest, "invalidValue", "Parameter [contact.jobTitle] value is invalid")
+		}
+		return nil
+	})
+	w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Astronaut"})
+	text := w.sync().Changes[0].Error
+	if !strings.Contains(text, ": Parameter [contact.jobTitle] value is invalid (400 invalidValue)") || !strings.HasSuffix(text, ". title comes from [jobTitle]") {
+		t.Errorf("%q", text)
+	}
+}

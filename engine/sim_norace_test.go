@@ -2,4 +2,4 @@
 
 package engine_test
 
-const histories = 100
+const histories = 200

@@ -45,6 +45,15 @@ func (m *Mapping) Matching() []int { return m.matching }
 // Filter returns the scoping filters.
 func (m *Mapping) Filter() *filter.Filter { return m.filter }
 
+// From says where the values of a target slot come from, for people: a source attribute in brackets, an expression, or a
+// constant.
+func (m *Mapping) From(slot int) string {
+	if u := m.rules[slot]; u.text != "" {
+		return u.text
+	}
+	return "a constant"
+}
+
 // Fingerprint identifies what the mapping does: it stays the same when rules are reordered, respelled or renamed, and
 // changes whenever the same row could map to something else.
 func (m *Mapping) Fingerprint() string { return m.fingerprint }
