@@ -36,6 +36,7 @@ type sandbox struct {
 	duplicates                 bool
 	licenses                   int
 	limits                     bool
+	latency                    time.Duration
 }
 
 func newSandboxCommand(a *app) *cobra.Command {
@@ -44,8 +45,14 @@ func newSandboxCommand(a *app) *cobra.Command {
 		Use:   "sandbox",
 		Short: "Serve a made-up Entra tenant and RingCentral account on this machine to try things on",
 		Long: `Serves an emulated Microsoft Graph and an emulated RingCentral account on loopback until stopped with Ctrl-C, and
-writes a configuration file that points at them, for use with check, diff and sync in another terminal. Everything is
-in memory: each start begins anew with the same people.`,
+writes a configuration file that points at them, for use with check, diff, sync and run in another terminal. Everything
+is in memory: each start begins anew with the same people.
+
+Both take the requests that change the real services. Beside those, each takes
+
+  POST   /sandbox/outage?for=DURATION&status=CODE   be down, with 503 unless told otherwise, 401 for wrong credentials
+  DELETE /sandbox/outage                            be up again
+  GET    /sandbox/writes?from=N                     RingCentral only: every write it was sent, from the Nth on`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), a) },
 	}
@@ -57,6 +64,7 @@ in memory: each start begins anew with the same people.`,
 	flags.StringVar(&s.file, "file", "ringsync-sandbox.yaml", "configuration `file` to write")
 	flags.BoolVar(&s.duplicates, "duplicates", false, "let several RingCentral users have one mail address")
 	flags.IntVar(&s.licenses, "licenses", -1, "`number` of free RingCentral licences, -1 for no limit")
+	flags.DurationVar(&s.latency, "latency", 0, "`time` that RingCentral takes to answer, such as 20ms")
 	flags.BoolVar(&s.limits, "limits", false, "keep to RingCentral's documented rate limits (10 writes a minute)")
 	return cmd
 }
@@ -98,8 +106,8 @@ func (s *sandbox) run(ctx context.Context, a *app) (err error) {
 	}
 
 	serving, ctx := errgroup.WithContext(ctx)
-	serve(ctx, serving, graph, directory)
-	serve(ctx, serving, ringCentral, account)
+	serve(ctx, serving, graph, controlled(directory))
+	serve(ctx, serving, ringCentral, controlledAccount(account))
 	if a.json {
 		a.printJSON(place)
 	} else {
@@ -134,7 +142,7 @@ func listen(port int, flag string) (net.Listener, error) {
 func (s *sandbox) services() (*entratest.Directory, *ringcentraltest.Account) {
 	directory := entratest.New(entratest.Options{Token: sandboxGraphToken, Seed: 1})
 	directory.Populate(s.people, s.groups)
-	options := ringcentraltest.Options{Token: sandboxRingCentralToken, Licenses: s.licenses, AllowDuplicates: s.duplicates}
+	options := ringcentraltest.Options{Token: sandboxRingCentralToken, Licenses: s.licenses, AllowDuplicates: s.duplicates, Latency: s.latency}
 	if s.limits {
 		options.Limits = ringcentraltest.DocumentedLimits()
 	}
@@ -214,6 +222,8 @@ In another terminal:
 		fmt.Fprintf(&b, "  # %s is unassigned, by leaving a group\n", personName(d, left))
 		fmt.Fprintf(&b, curl+"\n\n", "DELETE", p.Graph, "/groups/"+group+"/members/"+left+"/$ref")
 	}
+	root := strings.TrimSuffix(p.RingCentral, "/scim/v2")
+	fmt.Fprintf(&b, "What RingCentral was sent, and a minute without it:\n\n  curl '%s/sandbox/writes'\n  curl -X POST '%[1]s/sandbox/outage?for=1m'\n\n", root)
 	b.WriteString("Ctrl-C stops both and forgets everything.\n")
 	return b.String()
 }

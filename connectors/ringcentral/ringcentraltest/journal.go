@@ -15,8 +15,9 @@ type Write struct {
 	ID     string // the path's, or for an effective POST the new account's
 	Body   []byte
 	Time   time.Time
-	Status int  // as answered; 0 if the connection broke first
-	Effect bool // something was written, whatever the answer said
+	Status int    // as answered; 0 if the connection broke first
+	Effect bool   // something was written, whatever the answer said
+	Agent  string // the client's User-Agent
 }
 
 // PostCount counts the POSTs for one person.
@@ -106,6 +107,7 @@ func (a *Account) record(x *exchange, status int) {
 		Time:   x.now,
 		Status: status,
 		Effect: x.effect,
+		Agent:  x.request.UserAgent(),
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
