@@ -2,4 +2,7 @@
 
 package engine_test
 
-const histories = 200
+const (
+	histories    = 200
+	budgetPeople = 100_000
+)

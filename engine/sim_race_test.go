@@ -2,4 +2,7 @@
 
 package engine_test
 
-const histories = 20
+const (
+	histories    = 20
+	budgetPeople = 5000
+)
