@@ -247,6 +247,9 @@ type Status struct {
 	Held      []HeldList   `json:"held"`
 }
 
+// goodDepth is how many cycles back Status looks for one that succeeded.
+const goodDepth = 1000
+
 // ProgressCounts is Progress as JSON.
 type ProgressCounts struct {
 	Read     int64 `json:"read"`
@@ -315,7 +318,7 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 				held = append(held, e.ID)
 			}
 		}
-		for _, c := range v.Cycles(historyDepth) {
+		for _, c := range v.Cycles(goodDepth) {
 			if s.LastCycle == nil {
 				s.LastCycle = &c
 			}

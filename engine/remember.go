@@ -123,6 +123,11 @@ func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
 		if err := tx.Set(metaMapping, j.Mapping.Fingerprint()); err != nil {
 			return err
 		}
+		if !r.partial {
+			if err := tx.Set(metaFull, c.Started); err != nil {
+				return err
+			}
+		}
 		if err := tx.PruneRemovals(c.Started.Add(-window)); err != nil {
 			return err
 		}

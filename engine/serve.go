@@ -243,15 +243,14 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 	var q *Quarantine
 	var paused time.Time
 	var last, lastFull time.Time
+	cut := true // there was none, or it was cut off: what it was to do is overdue
 	err = j.store.View(ctx, func(v *state.View) (err error) {
 		_, marked = v.Mark()
-		for _, c := range v.Cycles(historyDepth) {
-			if c.Started.After(last) {
-				last = c.Started
-			}
-			if c.Kind != string(Incremental) && c.Result == "succeeded" && c.Started.After(lastFull) {
-				lastFull = c.Started
-			}
+		for _, c := range v.Cycles(1) {
+			last, cut = c.Started, c.Result != "succeeded" && c.Result != "failed"
+		}
+		if _, err := v.Get(metaFull, &lastFull); err != nil {
+			return err
 		}
 		if _, err := v.Get(metaPaused, &paused); err != nil {
 			return err
@@ -266,8 +265,6 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 		return "", at, nil
 	case q != nil:
 		return Full, q.Next, nil
-	case !marked && last.IsZero():
-		return Initial, j.Now(), nil
 	}
 	jitter := func(t time.Time, from time.Time) time.Time {
 		if s.Jitter == nil || t.IsZero() {
@@ -275,7 +272,10 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 		}
 		return t.Add(time.Duration(s.Jitter() * float64(t.Sub(from)) / 10))
 	}
-	incremental := jitter(s.Incremental(last), last)
+	incremental := j.Now()
+	if !cut {
+		incremental = jitter(s.Incremental(last), last)
+	}
 	full := s.Full(lastFull)
 	if j.Mapping.ReadsClock() {
 		// What asks for the date is to be asked again, of everybody, once there is another.
@@ -287,7 +287,7 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 	if !marked {
 		return Initial, incremental, nil
 	}
-	if !full.IsZero() && !lastFull.IsZero() && !full.After(incremental) {
+	if !full.IsZero() && !full.After(incremental) {
 		if !full.After(last) {
 			full = incremental // tried since, and failed: in its turn again, and not at once
 		}
@@ -295,9 +295,6 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 	}
 	return Incremental, incremental, nil
 }
-
-// historyDepth is how many cycles back the last full one is looked for: a week of incremental ones is 252.
-const historyDepth = 1000
 
 // probe finds out whether the target, if it refused us, still does. It costs one read.
 func (j *Job) probe(ctx context.Context, target TargetReader) error {

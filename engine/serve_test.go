@@ -305,3 +305,55 @@ func TestStatusForetellsWhenTheOutboxIsEmpty(t *testing.T) {
 		s.stop()
 	})
 }
+
+// A full cycle comes when it is due, however many others there were since the last one.
+func TestFullIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.sync()
+		db, err := bolt.Open(w.path, bolt.Options{})
+		w.must(err)
+		store := state.New(db)
+		w.must(store.Bind(t.Context(), state.Identity{Tenant: w.dir.Tenant(), App: w.dir.AppID(), Target: "http://127.0.0.1:1/scim/v2"}, nil, nil))
+		w.must(store.Update(t.Context(), func(tx *state.Tx) error {
+			for range 1500 {
+				if err := tx.PutCycle(&state.Cycle{Kind: "incremental", Started: time.Now(), Result: "succeeded"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		w.must(db.Close())
+		w.account.ResetRequests()
+		s := w.serve(engine.Schedule{Incremental: every(40 * time.Minute), Full: every(24 * time.Hour)})
+		pass(23 * time.Hour)
+		if n := w.account.Requests()["GET /Users"]; n > 0 {
+			t.Error("a full cycle before its time")
+		}
+		pass(2 * time.Hour)
+		if n := w.account.Requests()["GET /Users"]; n == 0 {
+			t.Error("no full cycle")
+		}
+		s.stop()
+	})
+}
+
+// A cycle that was cut off is made up for as soon as the job is served again.
+func TestCycleCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.dir.OnRequest(func(*http.Request) { cancel() })
+		if _, err := w.trySync(ctx); err == nil {
+			t.Fatal("the cycle came to its end")
+		}
+		w.dir.OnRequest(nil)
+		s := w.serve(daily)
+		pass(time.Second)
+		if st := s.status(); st.Linked != 12 || st.LastGood == nil || st.LastGood.Kind != "initial" {
+			t.Errorf("%+v", st)
+		}
+		s.stop()
+		w.settled()
+	})
+}
