@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -114,18 +115,17 @@ func (h *hour) chapter() {
 	}
 }
 
-// killedWhileCreating kills the daemon in the middle of many creates.
+// killedWhileCreating kills the daemon in the middle of many creates, and of some once there are people enough.
 func (h *hour) killedWhileCreating() {
-	if len(h.staff) > 3000 {
-		h.killedWhileUpdating() // enough people for any hour
-		return
-	}
 	h.ready()
-	before := h.written()
-	for range h.size {
+	n, before := h.size, h.written()
+	if len(h.staff) > 2500 {
+		n = 20
+	}
+	for range n {
 		h.hire()
 	}
-	h.killedAfter(before)
+	h.killedAfter(before + 1 + h.r.IntN(n/2))
 }
 
 // killedWhileUpdating kills it in the middle of many updates.
@@ -137,13 +137,12 @@ func (h *hour) killedWhileUpdating() {
 			h.graph("PATCH", "/users/"+e.id, map[string]any{"jobTitle": fmt.Sprint("Title ", h.r.IntN(1000))}, nil)
 		}
 	}
-	h.killedAfter(before)
+	h.killedAfter(before + 1 + h.r.IntN(h.size/2))
 }
 
-// killedAfter kills the daemon once it has written some of a wave.
-func (h *hour) killedAfter(before int) {
+// killedAfter kills the daemon once RingCentral has been sent so many writes.
+func (h *hour) killedAfter(goal int) {
 	h.t.Helper()
-	goal := before + 1 + h.r.IntN(h.size/2)
 	h.until("the wave", func(engine.Status) bool { return h.written() >= goal })
 	h.kill()
 	h.startDaemon()
@@ -274,8 +273,8 @@ func (h *hour) approve() {
 	}
 }
 
-// settle lets the two sides become equal, with no more than an administrator would do: approve and lift a quarantine.
-// Half of the times it asks for full cycles, half of the times it waits for those on schedule.
+// settle waits until the two sides are equal, and does no more for it than an administrator would: approve removals and
+// lift a quarantine; with ask it asks for full cycles, else it waits for those on schedule.
 func (h *hour) settle(ask bool) {
 	h.t.Helper()
 	const rounds = 10
@@ -303,7 +302,7 @@ func (h *hour) settle(ask bool) {
 	h.fail("the sides differ after %d rounds", rounds)
 }
 
-// written is how many writes have had an effect at RingCentral, or been refused, since the beginning.
+// written is how many writes RingCentral has been sent.
 func (h *hour) written() int {
 	h.check()
 	return h.seen
@@ -376,7 +375,9 @@ func (h *hour) about(id string) string {
 	}
 	for _, w := range h.writes(0) {
 		if h.owners[w.User] == id {
-			fmt.Fprintf(&b, "%s %s %s %s: %d %s\n", w.Time.UTC().Format("15:04:05.000"), w.Client, w.Method, w.User, w.Status, w.Body)
+			var body bytes.Buffer
+			_ = json.Compact(&body, w.Body) // a DELETE has none
+			fmt.Fprintf(&b, "%s %s %s %s: %d %s\n", w.Time.UTC().Format("15:04:05.000"), w.Client, w.Method, w.User, w.Status, &body)
 		}
 	}
 	if h.daemon != nil {

@@ -104,7 +104,7 @@ func TestSandbox(t *testing.T) {
 	}
 
 	changes := curls(strings.Join(text, "\n"))
-	if len(changes) != 3 {
+	if len(changes) != 4 {
 		t.Fatalf("%d curl lines in\n%s", len(changes), strings.Join(text, "\n"))
 	}
 	for _, change := range changes {
@@ -116,6 +116,10 @@ func TestSandbox(t *testing.T) {
 		if _, body := do(t, "GET", changes[i].url+"?$select=jobTitle,accountEnabled", token, ""); !strings.Contains(body, want) {
 			t.Errorf("after %+v the person is %s", changes[i], body)
 		}
+	}
+
+	if status, body := do(t, "GET", c.Target.URL+"/Users", c.Target.Token.Reveal(), ""); status != http.StatusServiceUnavailable {
+		t.Errorf("after %+v RingCentral answers %d %s", changes[3], status, body)
 	}
 
 	s.stop()
@@ -134,6 +138,49 @@ func TestSandbox(t *testing.T) {
 	}
 	if again, err := configs.Load(file, nil); err != nil || again.Source.Endpoint != place.Graph || again.Target.URL != place.RingCentral {
 		t.Errorf("%+v, %v", place, err)
+	}
+}
+
+// Both services can be down for a while, with any status, and RingCentral's tells what it was sent.
+func TestSandboxControl(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sandbox.yaml")
+	s := startSandbox(t, "--file", file, "--json", "--latency", "1ms")
+	var place sandboxPlace
+	if err := json.Unmarshal([]byte(strings.Join(s.until(t, "}"), "")), &place); err != nil {
+		t.Fatal(err)
+	}
+	graph, ringCentral := strings.TrimSuffix(place.Graph, "/v1.0"), strings.TrimSuffix(place.RingCentral, "/scim/v2")
+	users := map[string]struct{ url, token string }{
+		graph: {place.Graph + "/users", sandboxGraphToken}, ringCentral: {place.RingCentral + "/Users", sandboxRingCentralToken},
+	}
+	for root, u := range users {
+		for _, step := range []struct {
+			method, query  string
+			status, answer int // of the step, and of the service after it
+		}{
+			{"POST", "", 204, 503}, {"DELETE", "", 204, 200}, {"POST", "?status=401&for=5m", 204, 401}, {"POST", "?status=500", 204, 500},
+			{"POST", "?for=1ns", 204, 200}, {"POST", "?for=soon", 400, 200}, {"POST", "?for=-1m", 400, 200}, {"POST", "?status=200", 400, 200}, {"POST", "?status=x", 400, 200},
+		} {
+			if status, body := do(t, step.method, root+"/sandbox/outage"+step.query, "", ""); status != step.status {
+				t.Errorf("%+v is answered %d %s", step, status, body)
+			}
+			if status, body := do(t, "GET", u.url, u.token, ""); status != step.answer {
+				t.Errorf("after %+v the service answers %d %s", step, status, body)
+			}
+		}
+	}
+	do(t, "POST", users[ringCentral].url, sandboxRingCentralToken, `{"userName": "nobody"}`)
+	do(t, "DELETE", users[ringCentral].url+"/1", sandboxRingCentralToken, "")
+	status, body := do(t, "GET", ringCentral+"/sandbox/writes?from=1", "", "")
+	var writes []sandboxWrite
+	if err := json.Unmarshal([]byte(body), &writes); err != nil || status != http.StatusOK || len(writes) != 1 ||
+		writes[0].Method != "DELETE" || writes[0].User != "1" || writes[0].Status != 404 || writes[0].Effect || !strings.HasPrefix(writes[0].Client, "Go-http") {
+		t.Errorf("%d %s, %v", status, body, err)
+	}
+	for query, want := range map[string]string{"": "nobody", "?from=2": "[]", "?from=9": "[]", "?from=-1": "from is", "?from=x": "from is"} {
+		if _, body := do(t, "GET", ringCentral+"/sandbox/writes"+query, "", ""); !strings.Contains(body, want) {
+			t.Errorf("writes%s: %s", query, body)
+		}
 	}
 }
 
