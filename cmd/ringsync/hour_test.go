@@ -137,13 +137,16 @@ func (h *hour) killedWhileUpdating() {
 			h.graph("PATCH", "/users/"+e.id, map[string]any{"jobTitle": fmt.Sprint("Title ", h.r.IntN(1000))}, nil)
 		}
 	}
-	h.killedAfter(before + 1 + h.r.IntN(h.size/2))
+	h.killedAfter(before + 1 + h.r.IntN(h.size/3)) // a third of them never leaves
 }
 
 // killedAfter kills the daemon once RingCentral has been sent so many writes.
 func (h *hour) killedAfter(goal int) {
 	h.t.Helper()
-	h.until("the wave", func(engine.Status) bool { return h.written() >= goal })
+	h.until("the wave", func(engine.Status) bool {
+		h.ready() // an outage before may have been too much
+		return h.written() >= goal
+	})
 	h.kill()
 	h.startDaemon()
 }
