@@ -21,9 +21,9 @@ func newRunCommand(a *app) *cobra.Command {
 		Short: "Serve a job: read on schedule, and write whatever there is to write",
 		Long: `Serves the job of one configuration file until it is stopped: incremental cycles (40 minutes apart unless schedule says
 otherwise), full ones (weekly), and all the time the writing of what they found, leavers first. It starts with an initial
-cycle if there never was one, else when the next is due, at once if that has passed. What may be done while it runs is
-in the configuration; a changed file takes effect at the next start, and brings a full cycle if mappings or filters
-have changed.
+cycle if there never was one, else when the next is due, at once if that has passed or if the last one was cut off. What
+may be done while it runs is in the configuration; a changed file takes effect at the next start, and brings a full
+cycle if mappings or filters have changed.
 
 Other commands reach the daemon through its control socket, the state file's path with .sock, which only the daemon's
 own user may open. That path must fit into what the system allows for sockets, about 100 bytes.
