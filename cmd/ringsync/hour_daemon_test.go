@@ -168,7 +168,8 @@ func (h *hour) until(what string, come func(engine.Status) bool) engine.Status {
 	return engine.Status{}
 }
 
-// cycles waits until so many more cycles have ended, whatever came of them.
+// cycles waits until so many more cycles have ended, whatever came of them. A quarantine is lifted: what was in flight
+// when the last one was may have brought another.
 func (h *hour) cycles(n uint64) {
 	h.t.Helper()
 	number := func(s engine.Status) (last uint64) {
@@ -180,5 +181,8 @@ func (h *hour) cycles(n uint64) {
 		return last
 	}
 	goal := number(h.status()) + n
-	h.until("a cycle", func(s engine.Status) bool { return number(s) >= goal })
+	h.until("a cycle", func(s engine.Status) bool {
+		h.ready()
+		return number(s) >= goal
+	})
 }

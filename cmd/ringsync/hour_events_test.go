@@ -191,8 +191,15 @@ func (h *hour) softDelete() {
 
 func (h *hour) gone() *employee { return h.pick(func(e *employee) bool { return e.deleted }) }
 
+// succeeded reports whether somebody else has the mail now. Two people with one mail are a conflict, which never ends.
+func (h *hour) succeeded(e *employee) bool {
+	return slices.ContainsFunc(h.staff, func(other *employee) bool {
+		return other != e && other.mail == e.mail && !other.deleted && !other.purged
+	})
+}
+
 func (h *hour) restore() {
-	if e := h.gone(); e != nil && h.graph("POST", "/directory/deletedItems/"+e.id+"/restore", nil, nil) == http.StatusOK {
+	if e := h.gone(); e != nil && !h.succeeded(e) && h.graph("POST", "/directory/deletedItems/"+e.id+"/restore", nil, nil) == http.StatusOK {
 		e.deleted = false
 		h.tell(e, "is restored")
 	}
@@ -208,7 +215,7 @@ func (h *hour) purge() {
 
 // recreate gives somebody who was deleted a successor of the same mail.
 func (h *hour) recreate() {
-	if e := h.gone(); e != nil {
+	if e := h.gone(); e != nil && !h.succeeded(e) {
 		h.enrol(e.mail)
 	}
 }

@@ -199,6 +199,7 @@ func (h *hour) paused() {
 	h.happen()
 	h.edit()
 	h.ask("2 3 4", "diff", "--json")
+	h.ask("0 3 4", "sync") // reads, and writes nothing
 	h.ask("0", "outbox")
 	h.ask("0", "resume")
 }
