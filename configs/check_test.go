@@ -95,8 +95,7 @@ func TestCheck(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"nothing unusual", base + "safety: {adopt: always}", ""},
-		{"not acted on", base + "  audit_share: 0.1\nschedule: {full: 24h}\nquarantine: {min_attempts: 5}\nnotify: {webhook: {url: 'https://a.example'}}", `9:16: target.audit_share
-12:1: notify`},
+		{"not acted on", base + "  audit_share: 0.1\nschedule: {full: 24h}\nquarantine: {min_attempts: 5}\nnotify: {webhook: {url: 'https://a.example'}}", "12:1: notify"},
 		{"delete", base + "deprovision: {hard_deleted: delete}\nusers: {actions: [disable, delete]}", "9:29: deprovision.hard_deleted"},
 		{"no disable", base + "deprovision: {disabled: keep, unassigned: keep}\nusers: {actions: [create]}", "10:9: users.actions"},
 		{"no disable wanted", base + "deprovision: {unassigned: keep, out_of_scope: keep, disabled: keep, soft_deleted: keep, hard_deleted: keep}\nusers: {actions: [create]}", ""},
