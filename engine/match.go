@@ -22,8 +22,8 @@ type conflict struct {
 func (c *conflict) Error() string { return c.text }
 
 // match looks for the account of somebody who has no link: each matching attribute in order, the first with any hit
-// decides (facts: Entra's matchingPriority). An account found in a whole list is as good as one found by a filter; that
-// there is none takes more, see listing.proves.
+// decides (facts: Entra's matchingPriority). The list answers only where it can be relied on, see listing.proves: what it
+// leaves out may be the account, or a second one.
 func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *state.Person) (connectors.Resource, bool, error) {
 	if l != nil {
 		// The mark that a create of ours leaves is better than any mail, which may have changed since.
@@ -75,10 +75,10 @@ func (j *Job) find(ctx context.Context, target TargetReader, l *listing, p *stat
 	if l != nil && p.Attempts == 0 && !p.Unsettled {
 		hits := l.matches(attribute, value)
 		switch {
-		case !l.proves(): // what was left out may be a second hit
-		case len(hits) > 0, l.first:
+		case !l.proves():
+		case l.first:
 			return hits, nil
-		case !j.Policy.Create:
+		case len(hits) == 0 && !j.Policy.Create:
 			return nil, nil // nobody is made, so nothing can go wrong by a list that is short
 		}
 	}

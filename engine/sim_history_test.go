@@ -53,6 +53,8 @@ type history struct {
 	operator *rand.Rand
 	lost     time.Time // when the state file was lost last
 	served   bool      // a cycle read while the exporter wrote
+	// deaf: while the directory does not answer, a job that is served sends what was decided before.
+	deaf bool
 
 	notes   sync.Mutex // of what follows
 	lines   []string
@@ -239,6 +241,7 @@ const patience = 3 * 24 * time.Hour
 func (h *history) run(c cycle) {
 	p := h.process
 	h.note("ROUND %d: %s, weather %d/%d, events at %v, %v %d", h.round, c, c.graph, c.target, c.events, c.how, c.at)
+	h.deaf = c.serve && c.graph > 0
 	h.open()
 	h.count()
 	h.expired = false

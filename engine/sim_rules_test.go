@@ -49,8 +49,25 @@ func (h *history) observe(w *write) {
 	h.count()
 }
 
-// owner returns whose account was written: by the externalId, or of one that was adopted and has none yet, by the mail.
+// owner returns whose account was written. One that shows the mark of somebody who has left may have gone over to their
+// successor, which only the state can tell.
 func (h *history) owner(w *write) string {
+	id := h.shown(w)
+	if _, live := h.user(id); id == "" || live {
+		return id
+	}
+	h.must(h.process.store.View(h.process.after(), func(v *state.View) error {
+		if holder := v.PersonByTarget(w.id); slices.Contains(h.people, holder) {
+			id = holder
+		}
+		return nil
+	}))
+	return id
+}
+
+// shown returns whose account an account shows itself to be: by the externalId, or of one that was adopted and has none
+// yet, by the mail.
+func (h *history) shown(w *write) string {
 	for _, u := range []ringcentraltest.User{w.after, w.before} {
 		if slices.Contains(h.people, u.ExternalID) {
 			return u.ExternalID

@@ -110,7 +110,7 @@ func (h *history) during(id string) window {
 	all := h.windows[0][id]
 	for _, w := range h.windows[1:] {
 		all.creatable = all.creatable || w[id].creatable // a create that was decided on goes out while the directory is in doubt
-		if h.plan.directory.Lag == 0 {
+		if h.plan.directory.Lag == 0 && !h.deaf {
 			continue
 		}
 		all.removable = all.removable || w[id].removable
