@@ -155,12 +155,16 @@ func (c *Config) checkNotify() {
 		for i, to := range e.To {
 			c.checkAddress(fmt.Sprintf("notify.email.to[%d]", i), to)
 		}
-		if e.SMTP.Username == "" && !e.SMTP.Password.Empty() {
+		switch {
+		case e.SMTP.Username == "" && !e.SMTP.Password.Empty():
 			c.doc.add("notify.email.smtp.password", "notify.email.smtp has a password and no username")
+		case e.SMTP.TLS == "none" && !e.SMTP.Password.Empty() && !isLoopback("smtp://"+net.JoinHostPort(e.SMTP.Host, "25")):
+			c.doc.add("notify.email.smtp.tls", "notify.email.smtp.tls: none would send the password readable for everybody on the way; it is for a server on this machine, or without a password")
 		}
 	}
 	if w := c.Notify.Webhook; w != nil {
-		c.checkURL("notify.webhook.url", w.URL)
+		address, _, _ := strings.Cut(w.URL, "?") // many services put their key into the query
+		c.checkURL("notify.webhook.url", address)
 	}
 }
 

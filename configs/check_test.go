@@ -80,6 +80,7 @@ func TestCheck(t *testing.T) {
 		{"mail", base + "notify: {email: {to: [me], from: a@b.c, smtp: {host: h}}}", "9:23: notify.email.to[0] is not a mail address"},
 		{"mail to nobody", base + "notify: {email: {to: [], from: a@b.c, smtp: {host: h}}}", "9:18: notify.email.to must not be an empty list"},
 		{"mail password", base + "notify: {email: {to: [a@b.c], from: a@b.c, smtp: {host: h, password: p}}}", "9:70: notify.email.smtp has a password and no username"},
+		{"mail password in the clear", base + "notify: {email: {to: [a@b.c], from: a@b.c, smtp: {host: h, username: u, password: p, tls: none}}}", "9:91: notify.email.smtp.tls: none would send the password readable for everybody on the way; it is for a server on this machine, or without a password"},
 		{"webhook", base + "notify: {webhook: {url: http://a.example}}", "9:25: notify.webhook.url must begin with https://; plain http is for loopback only"},
 		{"etcd", base + "state: {etcd: {endpoints: ['https://a:2379']}}", "9:9: state.etcd is not supported by this build: use state.path"},
 	} {
@@ -95,7 +96,8 @@ func TestCheck(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"nothing unusual", base + "safety: {adopt: always}", ""},
-		{"not acted on", base + "  audit_share: 0.1\nschedule: {full: 24h}\nquarantine: {min_attempts: 5}\nnotify: {webhook: {url: 'https://a.example'}}", "12:1: notify"},
+		{"unsigned", base + "notify: {webhook: {url: 'https://a.example/hook?sig=x'}}", "9:10: notify.webhook"},
+		{"nothing unusual in every section", base + "  audit_share: 0.1\nschedule: {full: 24h}\nquarantine: {min_attempts: 5}\nnotify: {webhook: {url: 'https://a.example', secret: s}}", ""},
 		{"delete", base + "deprovision: {hard_deleted: delete}\nusers: {actions: [disable, delete]}", "9:29: deprovision.hard_deleted"},
 		{"no disable", base + "deprovision: {disabled: keep, unassigned: keep}\nusers: {actions: [create]}", "10:9: users.actions"},
 		{"no disable wanted", base + "deprovision: {unassigned: keep, out_of_scope: keep, disabled: keep, soft_deleted: keep, hard_deleted: keep}\nusers: {actions: [create]}", ""},

@@ -192,7 +192,8 @@ type Quarantine struct {
 	FailurePercent float64 `yaml:"failure_percent" jsonschema:"minimum=1,maximum=100,default=40"`
 }
 
-// Notify says who hears of quarantine and held removals.
+// Notify says who hears of what needs a person: quarantine, held removals, missing licences, credentials that end, cycles
+// that fail, and that these are over. Only ringsync run tells.
 type Notify struct {
 	Email   *Email   `yaml:"email"`
 	Webhook *Webhook `yaml:"webhook"`
@@ -209,7 +210,7 @@ type Email struct {
 
 // SMTP is the server that takes the mail.
 type SMTP struct {
-	// Host name.
+	// Host name, as in its certificate.
 	Host string `yaml:"host" jsonschema:"required"`
 	// Port.
 	Port int `yaml:"port" jsonschema:"minimum=1,maximum=65535,default=587"`
@@ -217,13 +218,16 @@ type SMTP struct {
 	Username string `yaml:"username"`
 	// Password of that user.
 	Password Secret `yaml:"password"`
+	// Encryption: starttls (which the server must offer), tls from the first byte on, or none; auto is tls on port 465 and
+	// starttls on every other.
+	TLS string `yaml:"tls" jsonschema:"enum=auto,enum=starttls,enum=tls,enum=none,default=auto"`
 }
 
 // Webhook is where messages go by HTTP POST.
 type Webhook struct {
-	// Where to post. Plain http only on loopback.
+	// Where to post; it may have a query. Plain http only on loopback.
 	URL string `yaml:"url" jsonschema:"required"`
-	// Key of the signature that the receiver can check.
+	// Key of the signature by which the receiver knows the sender. None: nothing is signed.
 	Secret Secret `yaml:"secret"`
 }
 

@@ -5,19 +5,11 @@ import (
 	"strings"
 )
 
-// pending are the keys that this build accepts and does not act on yet. Each is a warning, so that nobody relies on
-// what does not happen.
-var pending = [...]struct{ path, text string }{
-	{"notify", "notify: this build sends no messages"},
-}
-
 // Warnings returns what is allowed and may not be what was meant, in the file's order.
 func (c *Config) Warnings() Problems {
 	var ws Problems
-	for _, p := range pending {
-		if _, given := c.doc.places[p.path]; given {
-			ws = append(ws, c.doc.problem(p.path, "%s", p.text))
-		}
+	if w := c.Notify.Webhook; w != nil && w.Secret.Empty() {
+		ws = append(ws, c.doc.problem("notify.webhook", "notify.webhook has no secret, so whoever receives its messages cannot know who sent them"))
 	}
 	if !slices.Contains(c.Users.Actions, "disable") {
 		var lost []string
