@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -9,8 +10,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets scripts run the real program as the command ringsync.
+// TestMain lets scripts run the real program as the command ringsync. Daemons listen for metrics only where a test says so:
+// many run at once.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("RINGSYNC_LISTEN", "off"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"ringsync": main, "ringsync-emulators": serveEmulators, "ringsync-bare": bareClient})
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var listen string
+	cmd := &cobra.Command{
 		Use:   "run [FILE]",
 		Short: "Serve a job: read on schedule, and write whatever there is to write",
 		Long: `Serves the job of one configuration file until it is stopped: incremental cycles (40 minutes apart unless schedule says
@@ -28,6 +29,12 @@ cycle if mappings or filters have changed.
 Other commands reach the daemon through its control socket, the state file's path with .sock, which only the daemon's
 own user may open. That path must fit into what the system allows for sockets, about 100 bytes.
 
+At the address of --listen it serves /metrics (Prometheus), /healthz (the process is alive) and /readyz (503 and why,
+unless the job has had a good cycle within three intervals or has only just begun), over plain http. They name jobs and
+give numbers, and no people. An address that other machines reach (:8040) lets them read that; one that is taken ends
+the program before anything else begins, so of several daemons on one machine each needs its own. "off" listens nowhere.
+The environment variable RINGSYNC_LISTEN stands for the flag where that is not given.
+
 SIGTERM and Ctrl-C end it within five seconds: what is in flight gets four of them to end. A second signal ends it at
 once. Nothing is lost either way, nor by a crash.
 
@@ -38,12 +45,18 @@ usage or configuration.`,
 			if len(args) > 0 {
 				a.configPath = args[0]
 			}
-			return a.run(cmd.Context())
+			return a.run(cmd.Context(), listen)
 		},
 	}
+	address, ok := os.LookupEnv("RINGSYNC_LISTEN")
+	if !ok {
+		address = defaultListen
+	}
+	cmd.Flags().StringVar(&listen, "listen", address, "`address` of metrics and health; off or empty for none")
+	return cmd
 }
 
-func (a *app) run(ctx context.Context) (err error) {
+func (a *app) run(ctx context.Context, listen string) (err error) {
 	if info, err := os.Stat(a.configPath); err == nil && info.IsDir() {
 		return usageError("%s is a folder: ringsync run serves the job of one file; start one for each", a.configPath)
 	}
@@ -54,6 +67,14 @@ func (a *app) run(ctx context.Context) (err error) {
 	schedule, err := scheduleOf(c)
 	if err != nil {
 		return err
+	}
+	a.monitor = newMonitor()
+	listener, err := listenHTTP(ctx, listen)
+	if err != nil {
+		return err
+	}
+	if listener != nil {
+		defer listener.Close()
 	}
 	told := ctx
 	j, err := a.open(ctx, c, false)
@@ -69,7 +90,17 @@ func (a *app) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	w, notifier, err := a.watch(ctx, j, schedule)
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	if listener != nil {
+		a.log.Info("metrics and health", "address", listener.Addr().String())
+		serve(ctx, group, listener, a.monitor.handler())
+	}
+	defer a.monitor.add(w)()
+	group.Go(func() error { notifier.Run(ctx); return nil })
 	d := &daemon{job: j, ctx: ctx}
 	d.serve(group, socket)
 	group.Go(func() error { return j.engine.Serve(ctx, j.target, schedule) })

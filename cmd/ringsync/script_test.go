@@ -47,6 +47,7 @@ func prepare(e *testscript.Env) error {
 	e.Values[stageKey{}] = new(stage)
 	examples, err := filepath.Abs("../../configs/examples")
 	e.Setenv("EXAMPLES", examples)
+	e.Setenv("RINGSYNC_LISTEN", "off")
 	return err
 }
 

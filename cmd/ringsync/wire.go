@@ -47,12 +47,12 @@ func (j *job) connect(a *app, defaultAccess string) (err error) {
 	if j.source, err = openSource(a, c, j.slots, defaultAccess); err != nil {
 		return err
 	}
-	credential, err := credential(c.Target, a)
+	credential, err := credential(c, a)
 	if err == nil {
 		j.target, err = ringcentral.New(ringcentral.Options{
 			URL: c.Target.URL, Token: credential,
 			RateShare: c.Target.RateShare, Concurrency: c.Target.Concurrency, RefuseBadAddress: c.Target.Address == "fail",
-			Slots: j.mapping.Target(), Logger: a.log,
+			Slots: j.mapping.Target(), Logger: a.log, Wrap: a.monitor.counting(c.Job, ringCentral),
 		})
 	}
 	if err != nil {
@@ -62,12 +62,14 @@ func (j *job) connect(a *app, defaultAccess string) (err error) {
 }
 
 // credential is how the job signs in to RingCentral.
-func credential(t configs.Target, a *app) (*ringcentral.Credential, error) {
+func credential(c *configs.Config, a *app) (*ringcentral.Credential, error) {
+	t := c.Target
 	if t.OAuth == nil {
 		return ringcentral.StaticToken(t.Token.Reveal()), nil
 	}
 	return ringcentral.JWTGrant(ringcentral.JWT{URL: t.OAuth.URL, ClientID: t.OAuth.ClientID,
-		ClientSecret: t.OAuth.ClientSecret.Reveal(), Assertion: t.OAuth.JWT.Reveal(), Logger: a.log})
+		ClientSecret: t.OAuth.ClientSecret.Reveal(), Assertion: t.OAuth.JWT.Reveal(),
+		Logger: a.log, Wrap: a.monitor.counting(c.Job, ringCentral)})
 }
 
 // openSource returns a client of the configured tenant that reads the attributes of slots. defaultAccess is as for connect.
@@ -84,7 +86,7 @@ func openSource(a *app, c *configs.Config, slots *connectors.Slots, defaultAcces
 			Token: c.Source.Credential.Token.Reveal(),
 		},
 		ScopeAll: c.Source.Scope == "all", NestedGroups: c.Source.NestedGroups, DefaultAccess: defaultAccess,
-		Slots: slots, Logger: a.log,
+		Slots: slots, Logger: a.log, Wrap: a.monitor.counting(c.Job, microsoftGraph),
 	})
 	if err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("source: %w", err)}

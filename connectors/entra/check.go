@@ -50,7 +50,7 @@ const (
 // Check tests the connection with a handful of reads. The report holds what was found until the error, if any: bad
 // credentials, an unknown tenant or application, no answer. A missing permission is in the report and not an error.
 func (c *Client) Check(ctx context.Context) (Report, error) {
-	r := Report{App: connectors.App{AppID: c.opts.App, TenantID: c.opts.Tenant}, CredentialEnds: credentialEnds(c.token)}
+	r := Report{App: connectors.App{AppID: c.opts.App, TenantID: c.opts.Tenant}, CredentialEnds: c.CredentialEnds()}
 	token, err := c.token.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{c.scope}})
 	if err != nil {
 		return r, err
@@ -70,6 +70,9 @@ func (c *Client) Check(ctx context.Context) (Report, error) {
 	r.Requests = c.Requests()
 	return r, err
 }
+
+// CredentialEnds returns when the credential stops working for good, the zero time if it does not say.
+func (c *Client) CredentialEnds() time.Time { return credentialEnds(c.token) }
 
 // Requests returns how many requests have been sent, repeats included.
 func (c *Client) Requests() int64 { return c.transport.sent.Load() }

@@ -36,9 +36,11 @@ type Options struct {
 	// Slots are the attributes to read; they begin with those of connectors.NewSourceSlots.
 	Slots *connectors.Slots
 
-	Transport       http.RoundTripper // nil: the system's, with proxy settings from the environment
-	Logger          *slog.Logger      // nil: silent
-	PageConcurrency int               // groups or bulk reads in flight, 0: 8
+	Transport http.RoundTripper // nil: the system's, with proxy settings from the environment
+	// Wrap, if given, is put around the transport: it sees every request to Graph as it goes out, repeats included.
+	Wrap            func(http.RoundTripper) http.RoundTripper
+	Logger          *slog.Logger // nil: silent
+	PageConcurrency int          // groups or bulk reads in flight, 0: 8
 }
 
 // The values of Options.DefaultAccess.
@@ -117,6 +119,9 @@ func New(opts Options) (*Client, error) {
 	}
 	c := &Client{opts: opts, base: base, scope: pl.graph + "/.default", sel: newSelection(opts.Slots), log: opts.Logger}
 	c.transport = newTransport(opts.Transport, opts.PageConcurrency, c.log)
+	if opts.Wrap != nil {
+		c.transport.next = opts.Wrap(c.transport.next)
+	}
 	if c.token, err = newTokenSource(opts, base, pl.login); err != nil {
 		return nil, err
 	}

@@ -41,7 +41,9 @@ type Options struct {
 	Backoff time.Duration
 	// Transport replaces the HTTP transport; nil means one of our own.
 	Transport http.RoundTripper
-	Logger    *slog.Logger // nil: no log
+	// Wrap, if given, is put around the transport: it sees every request as it goes out.
+	Wrap   func(http.RoundTripper) http.RoundTripper
+	Logger *slog.Logger // nil: no log
 }
 
 // Client reads and writes the users of one RingCentral account. It is safe for concurrent use.
@@ -90,6 +92,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Transport == nil {
 		o.Transport = newTransport(o.Concurrency)
+	}
+	if o.Wrap != nil {
+		o.Transport = o.Wrap(o.Transport)
 	}
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute

@@ -27,7 +27,9 @@ type JWT struct {
 	Assertion              string // the JWT itself
 	// Transport replaces the HTTP transport; nil means one of our own.
 	Transport http.RoundTripper
-	Logger    *slog.Logger // nil: no log
+	// Wrap, if given, is put around the transport, as in Options.
+	Wrap   func(http.RoundTripper) http.RoundTripper
+	Logger *slog.Logger // nil: no log
 }
 
 const (
@@ -79,6 +81,9 @@ func JWTGrant(o JWT) (*Credential, error) {
 	}
 	if o.Transport == nil {
 		o.Transport = newTransport(1)
+	}
+	if o.Wrap != nil {
+		o.Transport = o.Wrap(o.Transport)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
