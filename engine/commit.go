@@ -31,17 +31,26 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	x.mu.Lock()
 	room := x.tally.keep - len(x.tally.changes)
 	rd := x.round
+	asked := x.errand
+	var answers []plan.Change
 	x.mu.Unlock()
 	quarantineChanged := false
 	err := x.job.store.Update(ctx, func(tx *state.Tx) (err error) {
-		summary, changes = plan.Summary{}, nil
+		summary, changes, answers = plan.Summary{}, nil, nil
 		for i := range group {
 			if group[i].nothing {
 				continue
 			}
-			c, err := x.apply(tx, &group[i], rd)
+			of := rd
+			if asked.has(group[i].id) {
+				of = asked.round
+			}
+			c, err := x.apply(tx, &group[i], of)
 			if err != nil {
 				return err
+			}
+			if asked.has(group[i].id) && c.Status == plan.StatusDone && c.Action != plan.None {
+				answers = append(answers, c)
 			}
 			if c.Status == plan.StatusDone {
 				summary.Count(c)
@@ -63,6 +72,9 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	defer x.mu.Unlock()
 	x.tally.summary.Add(summary)
 	x.tally.changes = append(x.tally.changes, changes...)
+	if asked != nil {
+		asked.changes = append(asked.changes, answers...)
+	}
 	for i := range group {
 		if group[i].nothing {
 			continue

@@ -377,11 +377,7 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 			}
 			rule.scope, rule.reason = r.seen[id].scope, r.seen[id].why
 		default:
-			rule.scope, rule.reason = state.Unassigned, ""
-			on, said := s.Row.Values[connectors.SlotAccountEnabled].AsBool()
-			if said && !on && j.Policy.Deprovision[state.Unassigned] == plan.DeprovisionKeep {
-				rule.scope = state.Disabled // a cause that is kept leaves room for one that is not
-			}
+			rule.scope, rule.reason = j.unassigned(s.Row), ""
 		}
 		rulings[id] = rule
 		return nil
@@ -390,6 +386,15 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", doubts, doubt))
 	}
 	return warnings, err
+}
+
+// unassigned is the scope of somebody who is not assigned.
+func (j *Job) unassigned(row connectors.Row) state.Scope {
+	on, said := row.Values[connectors.SlotAccountEnabled].AsBool()
+	if said && !on && j.Policy.Deprovision[state.Unassigned] == plan.DeprovisionKeep {
+		return state.Disabled // a cause that is kept leaves room for one that is not
+	}
+	return state.Unassigned
 }
 
 // doubtful returns why nobody can say whether the person is assigned: they were known through a group that could not be

@@ -87,6 +87,13 @@ func (e *explainer) importing(ctx context.Context, who string) error {
 			return err
 		}
 	}
+	e.imported()
+	return nil
+}
+
+// imported tells what the directory says of the person.
+func (e *explainer) imported() {
+	row := e.row
 	details := map[string]string{}
 	for slot, name := range e.job.Slots.Names() {
 		if v := row.Values[slot]; !v.IsNull() && !connectors.IsComputed(name) {
@@ -97,7 +104,6 @@ func (e *explainer) importing(ctx context.Context, who string) error {
 		}
 	}
 	e.step("import", "success", details, "read %s from the directory", row.Name())
-	return nil
 }
 
 // scoping tells of assignment and filters.
@@ -152,13 +158,7 @@ func (e *explainer) scoping() {
 
 // matching tells which account is theirs and how that is known.
 func (e *explainer) matching(p prepared) {
-	var wanted []string
-	for _, name := range MatchingNames(e.job.Mapping) {
-		if a := p.person.Attribute(name); a != nil && !a.Want.IsEmpty() {
-			wanted = append(wanted, fmt.Sprintf("%s = %s", name, a.Want.Text()))
-		}
-	}
-	details := map[string]string{"MatchingAttributes": strings.Join(wanted, ", ")}
+	details := map[string]string{"MatchingAttributes": e.matchingValues()}
 	switch {
 	case p.conflict != nil && p.person.TargetID == "":
 		e.step("matching", "failure", details, "%s", p.conflict.text)
@@ -169,6 +169,17 @@ func (e *explainer) matching(p prepared) {
 	default:
 		e.step("matching", "success", details, "no account has these values")
 	}
+}
+
+// matchingValues tells by what they are looked for.
+func (e *explainer) matchingValues() string {
+	var wanted []string
+	for _, name := range MatchingNames(e.job.Mapping) {
+		if a := e.person.Attribute(name); a != nil && !a.Want.IsEmpty() {
+			wanted = append(wanted, fmt.Sprintf("%s = %s", name, a.Want.Text()))
+		}
+	}
+	return strings.Join(wanted, ", ")
 }
 
 // processing tells what the mapping wants and what of it the target will take.

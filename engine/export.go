@@ -46,6 +46,8 @@ type exporter struct {
 	fetched  []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
 	tries    map[string]int       // tries in place, by person
 	later    map[string]time.Time // when the next try in place is due
+	errand   *errand              // goes before all else, nil if there is none
+	moved    chan struct{}        // closed, and another in its place, when outcomes are put down and when wake is called
 	idlers   []chan struct{}      // closed once nothing is due and nothing in flight
 	refused  map[string]*conflict // by person: the target's refusal of a matching value, after which the rest is sent
 	// exhausted: the target said that no licence is free; no further create is tried in this run. cautious: it said so
@@ -76,7 +78,7 @@ func (j *Job) newExporter(target Target) *exporter {
 		job: j, target: target,
 		results: make(chan outcome, commitMost), changed: make(chan struct{}, 1),
 		inFlight: map[string]state.Class{}, tries: map[string]int{}, later: map[string]time.Time{},
-		accounts: map[string]string{}, refused: map[string]*conflict{},
+		accounts: map[string]string{}, refused: map[string]*conflict{}, moved: make(chan struct{}),
 	}
 }
 
@@ -163,8 +165,15 @@ func (x *exporter) idle(ctx context.Context) error {
 func (x *exporter) wake() {
 	x.mu.Lock()
 	x.fetched = nil
+	x.move()
 	x.mu.Unlock()
 	x.signal()
+}
+
+// move tells whoever waits for an errand to look again. The caller holds mu.
+func (x *exporter) move() {
+	close(x.moved)
+	x.moved = make(chan struct{})
 }
 
 // gate shuts the way out, or opens it.
@@ -262,7 +271,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	if err := ctx.Err(); err != nil {
 		return "", drained, wait, err
 	}
-	if x.shut {
+	if x.shut && x.errand == nil {
 		if len(x.inFlight) == 0 {
 			x.rest()
 		}
@@ -323,6 +332,9 @@ func (x *exporter) fetch(ctx context.Context) error {
 	x.fetched = x.fetched[:0]
 	now := x.job.Now()
 	return x.job.store.View(ctx, func(v *state.View) error {
+		if err := x.fetchAsked(v); err != nil || x.shut {
+			return err
+		}
 		classes, err := x.job.open(v, x.serving)
 		if err != nil {
 			return err
@@ -335,7 +347,7 @@ func (x *exporter) fetch(ctx context.Context) error {
 				if _, busy := x.inFlight[e.ID]; busy {
 					continue
 				}
-				if x.fetched = append(x.fetched, e); len(x.fetched) == prefetch {
+				if x.fetched = append(x.fetched, e); len(x.fetched) >= prefetch {
 					return nil
 				}
 			}
@@ -404,7 +416,9 @@ func (x *exporter) commitAll(ctx context.Context) error {
 			if o.err != nil || o.late {
 				x.fetched = nil // they may be in the outbox again, under another class
 			}
+			x.errand.landed(&o)
 		}
+		x.move()
 		x.mu.Unlock()
 		x.signal()
 	}

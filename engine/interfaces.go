@@ -17,6 +17,11 @@ type Source interface {
 	Changes(ctx context.Context, mark []byte, sink connectors.Sink) error
 	// People reads the people of those ids, whole, in any order. Who does not exist is left out.
 	People(ctx context.Context, ids []string, yield func(connectors.Row) error) error
+	// Assignments reads who is assigned: App, an Edge for each assignment, Complete; nobody's row. What the mark settled of
+	// it stays; nil if there is none.
+	Assignments(ctx context.Context, mark []byte, sink connectors.Sink) error
+	// Members reads the members of groups: rows, edges, and Complete or Incomplete for each group.
+	Members(ctx context.Context, groups []string, sink connectors.Sink) error
 	// Person reads one person by id or userPrincipalName, in scope or not; FaultNotFound if there is none.
 	Person(ctx context.Context, who string) (connectors.Row, error)
 	// Standing asks for each person alone. It yields once for every id.

@@ -45,6 +45,7 @@ var updateScripts = flag.Bool("update", false, "TestLifecycle: put what was foun
 //
 //	config FILE                        take over the sections of a configuration file; the others have their defaults
 //	cycle [full | incremental]         run a cycle a minute later; unless told, of the kind that is being played
+//	provision NAME…                    provision people on demand; the steps are standard output
 //	diff                               a dry run
 //	approve N [NAME…]
 //	restart watermark | escrows | quarantine | links

@@ -12,29 +12,37 @@ import (
 // and pass the guard again: if they exceed the limit by now, a rename in conflict stays in escrow, since it may not come
 // to anything for long and must not keep others waiting, and all others are held. It returns a warning if any are.
 func (j *Job) release(ctx context.Context, c state.Cycle) (warning string, err error) {
-	now := j.Now()
-	var due []string
+	var later []string
 	err = j.store.View(ctx, func(v *state.View) error {
 		for e := range v.Outbox() {
-			if e.Class != state.ClassHeld && e.Due.After(now) {
-				due = append(due, e.ID)
+			if e.Class != state.ClassHeld && e.Due.After(j.Now()) {
+				later = append(later, e.ID)
 			}
 		}
 		return nil
 	})
-	if err != nil || len(due) == 0 {
+	if err != nil {
 		return "", err
 	}
+	return j.releaseSome(ctx, later, func(p *state.Person) bool { return p.RetryCycle <= c.Number })
+}
+
+// releaseSome makes due who of these people is in the outbox, and those in escrow whose turn it is; see release.
+func (j *Job) releaseSome(ctx context.Context, ids []string, turn func(*state.Person) bool) (warning string, err error) {
+	if len(ids) == 0 {
+		return "", nil
+	}
+	now := j.Now()
 	err = j.store.Update(ctx, func(tx *state.Tx) error {
 		var people []*state.Person
 		again := 0
-		for _, id := range due {
+		for _, id := range ids {
 			p, err := tx.Person(id)
 			if err != nil {
 				return err
 			}
 			// A try in place that a crash cut off is due at once too.
-			if p == nil || p.Escrowed && p.RetryCycle > c.Number {
+			if p == nil || p.Class == state.ClassNone || p.Class == state.ClassHeld || p.Escrowed && !turn(p) {
 				continue
 			}
 			people = append(people, p)

@@ -82,6 +82,7 @@ func deeds() map[string]func(s *scene, args []string) error {
 		"source-works": func(s *scene, _ []string) error { s.dir.Fault(nil); return nil },
 		"config":       (*scene).loadConfig,
 		"cycle":        (*scene).cycle,
+		"provision":    (*scene).provision,
 		"diff":         (*scene).rehearse,
 		"approve":      (*scene).approve,
 		"restart":      (*scene).restart,
@@ -250,7 +251,7 @@ func (s *scene) configure(sections string) error {
 // operate does something to the job, the daemon's if it runs, and leaves its traces in files.
 func (s *scene) operate(do func(*engine.Job, engine.Target) error) error {
 	if s.daemon != nil {
-		err := do(s.daemon.job, nil)
+		err := do(s.daemon.job, s.daemon.target)
 		synctest.Wait()
 		return errors.Join(err, s.trace(s.daemon.db, s.daemon.job))
 	}
@@ -279,6 +280,27 @@ func (s *scene) cycle(args []string) error {
 		if r != nil {
 			s.report(r)
 		}
+		return err
+	})
+}
+
+func (s *scene) provision(args []string) error {
+	pass(time.Minute)
+	var who []string
+	for _, name := range args {
+		who = append(who, cmp.Or(s.ids[name], name))
+	}
+	return s.operate(func(job *engine.Job, target engine.Target) error {
+		r, err := job.Provision(s.t.Context(), target, who)
+		if r == nil {
+			return err
+		}
+		for _, p := range r.People {
+			for _, step := range p.Steps {
+				fmt.Fprintf(s.ts.Stdout(), "%s %s %s: %s\n", s.named(p.Asked), step.Type, step.Status, s.named(step.Description))
+			}
+		}
+		s.report(&r.Report)
 		return err
 	})
 }

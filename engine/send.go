@@ -53,6 +53,9 @@ func (x *exporter) send(ctx context.Context, id string) (o outcome) {
 	class := p.Class
 	x.mu.Lock()
 	l := x.round.listing
+	if x.errand.has(id) {
+		l = x.errand.round.listing
+	}
 	if x.tries[id] > 0 || p.Attempts > 0 {
 		l = nil // the list is older than what went wrong
 	}

@@ -32,7 +32,8 @@ type service struct {
 	changed  chan struct{} // somebody paused, resumed, restarted
 	done     chan struct{}
 
-	one lock // held by the request that is being served
+	one     lock // held by the request that is being served
+	errands lock // held by the errand that the exporter is on
 
 	mu   sync.Mutex
 	next time.Time // start of the next cycle
@@ -58,7 +59,7 @@ type answer struct {
 func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	v := &service{
 		exporter: j.newExporter(target), requests: make(chan request), changed: make(chan struct{}, 1), done: make(chan struct{}),
-		one: newLock(),
+		one: newLock(), errands: newLock(),
 	}
 	v.exporter.serving, v.exporter.shut = true, true
 	if !j.service.CompareAndSwap(nil, v) {

@@ -25,9 +25,10 @@ func every(d time.Duration) func(time.Time) time.Time {
 // served is a job that is being served, in virtual time.
 type served struct {
 	*world
-	db   state.DB
-	job  *engine.Job
-	stop func()
+	db     state.DB
+	job    *engine.Job
+	target engine.Target
+	stop   func()
 }
 
 // serve serves the world's job until the test calls stop.
@@ -40,7 +41,7 @@ func (w *world) serve(s engine.Schedule) *served {
 	done := make(chan error, 1)
 	go func() { done <- job.Serve(ctx, target, s) }()
 	synctest.Wait()
-	return &served{world: w, db: db, job: job, stop: func() {
+	return &served{world: w, db: db, job: job, target: target, stop: func() {
 		cancel()
 		began := time.Now()
 		w.must(<-done)

@@ -104,7 +104,7 @@ func (s *Summary) Count(c Change) {
 type Report struct {
 	Job     string    `json:"job"`
 	Cycle   string    `json:"cycle"`
-	Kind    string    `json:"kind"` // initial, full
+	Kind    string    `json:"kind"` // initial, full, incremental, on-demand
 	Summary Summary   `json:"summary"`
 	Changes []Change  `json:"changes"`
 	Skipped []Skipped `json:"skipped"`
@@ -122,8 +122,15 @@ type Capacity struct {
 	Free  int `json:"free"`
 }
 
-// Explanation is what a dry run says of one person, step by step.
+// Provisioned is what was done for people on demand: the report of them alone, and how it came about for each.
+type Provisioned struct {
+	Report
+	People []Explanation `json:"people"`
+}
+
+// Explanation is what a dry run, or Provisioned, says of one person, step by step.
 type Explanation struct {
+	Asked    string          `json:"asked,omitempty"` // the name that was asked for, of a person in Provisioned
 	Person   state.SourceRef `json:"person"`
 	Known    bool            `json:"known"` // the directory or the state knows the person
 	Steps    []state.Step    `json:"steps"`
@@ -158,22 +165,35 @@ func compare(a, b state.SourceRef) int {
 }
 
 // WriteJSON writes the report as one indented object; lists are never null.
-func (r *Report) WriteJSON(w io.Writer) error {
+func (r *Report) WriteJSON(w io.Writer) error { return writeJSON(w, r.whole()) }
+
+func (r *Report) whole() Report {
 	out := *r
 	out.Skipped = append([]Skipped{}, r.Skipped...)
 	out.Changes = whole(r.Changes)
-	return writeJSON(w, out)
+	return out
 }
 
 // WriteChangesJSON writes changes as one indented list.
 func WriteChangesJSON(w io.Writer, changes []Change) error { return writeJSON(w, whole(changes)) }
 
 // WriteJSON writes the explanation as one indented object; lists are never null.
-func (e *Explanation) WriteJSON(w io.Writer) error {
+func (e *Explanation) WriteJSON(w io.Writer) error { return writeJSON(w, e.whole()) }
+
+func (e *Explanation) whole() Explanation {
 	out := *e
 	out.Steps = append([]state.Step{}, e.Steps...)
 	if e.Change != nil {
 		out.Change = &whole([]Change{*e.Change})[0]
+	}
+	return out
+}
+
+// WriteJSON writes the report as one indented object; lists are never null.
+func (p *Provisioned) WriteJSON(w io.Writer) error {
+	out := Provisioned{Report: p.Report.whole(), People: []Explanation{}}
+	for _, e := range p.People {
+		out.People = append(out.People, e.whole())
 	}
 	return writeJSON(w, out)
 }
