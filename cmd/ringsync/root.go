@@ -45,7 +45,7 @@ func newRootCommand(a *app) *cobra.Command {
 New here? "ringsync demo" tells the whole story, "ringsync sandbox" starts both services on this machine to try things
 on, "ringsync config init" writes a configuration to fill in, "ringsync run" keeps both sides equal from then on.
 
-Commands that touch a job (sync, diff, status, outbox, approve, log, pause, resume, restart) go to the "ringsync run"
+Commands that touch a job (sync, diff, provision, status, outbox, approve, log, pause, resume, restart) go to the "ringsync run"
 that serves it, if there is one, and open its state file otherwise; what they print is the same. A daemon goes by the
 configuration it was started with: of the file that you name, only the state's path counts then.
 
@@ -71,6 +71,7 @@ wrong credentials or removals held.`,
 	root.AddCommand(
 		newSyncCommand(a),
 		newDiffCommand(a),
+		newProvisionCommand(a),
 		newStatusCommand(a),
 		newOutboxCommand(a),
 		newApproveCommand(a),

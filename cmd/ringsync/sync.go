@@ -55,13 +55,18 @@ func (a *app) runSync(ctx context.Context, j *job) (c cycle, err error) {
 	if c.failed != nil {
 		return c, nil
 	}
+	c.quarantined, c.paused, err = a.standing(ctx, j, c.report)
+	return c, err
+}
+
+// standing tells what keeps a job from writing after it was asked to: a quarantine, or a pause with something to write.
+func (a *app) standing(ctx context.Context, j *job, r *plan.Report) (quarantined, paused bool, err error) {
 	status, err := j.engine.Status(ctx)
-	c.quarantined = status.Quarantine != nil
-	c.paused = status.Paused != nil && slices.ContainsFunc(c.report.Changes, func(c plan.Change) bool { return c.Status == plan.StatusPending })
-	if c.paused && !a.quiet {
+	paused = status.Paused != nil && slices.ContainsFunc(r.Changes, func(c plan.Change) bool { return c.Status == plan.StatusPending })
+	if paused && !a.quiet {
 		fmt.Fprintf(a.stderr, "%s is paused: what is pending waits for ringsync resume\n", status.Job)
 	}
-	return c, err
+	return status.Quarantine != nil, paused, err
 }
 
 // shown is how many finished changes a person is shown of a sync; the rest is a number.

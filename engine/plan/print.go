@@ -24,25 +24,43 @@ func (t Text) WriteChanges(w io.Writer, changes []Change) error {
 // WriteExplanation prints what a dry run says of one person: each step, with what it turned on, and the change.
 func (t Text) WriteExplanation(w io.Writer, e *Explanation) error {
 	b := bufio.NewWriter(w)
+	t.explanation(b, e)
+	for _, warning := range e.Warnings {
+		fmt.Fprintf(b, "warning: %s\n", clean(warning))
+	}
+	return b.Flush()
+}
+
+func (t Text) explanation(w io.Writer, e *Explanation) {
 	if e.Known {
-		fmt.Fprintf(b, "%s  (%s)\n", nameOf(e.Person.DisplayName, e.Person.UserPrincipalName, e.Person.ID), clean(e.Person.ID))
+		fmt.Fprintf(w, "%s  (%s)\n", nameOf(e.Person.DisplayName, e.Person.UserPrincipalName, e.Person.ID), clean(e.Person.ID))
 	}
 	for _, s := range e.Steps {
-		fmt.Fprintf(b, "  %-10s  %-8s  %s\n", clean(s.Type), clean(s.Status), clean(s.Description))
+		fmt.Fprintf(w, "  %-10s  %-8s  %s\n", clean(s.Type), clean(s.Status), clean(s.Description))
 		if t.Brief {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Details)) {
-			fmt.Fprintf(b, "      %s: %s\n", clean(short(name)), clean(s.Details[name]))
+			fmt.Fprintf(w, "      %s: %s\n", clean(short(name)), clean(s.Details[name]))
 		}
 	}
 	if e.Change != nil {
-		fmt.Fprintln(b)
-		t.change(b, *e.Change)
+		fmt.Fprintln(w)
+		t.change(w, *e.Change)
 	}
-	for _, warning := range e.Warnings {
+}
+
+// WriteProvisioned prints how it went for each person, and last the summary.
+func (t Text) WriteProvisioned(w io.Writer, p *Provisioned) error {
+	b := bufio.NewWriter(w)
+	for i := range p.People {
+		t.explanation(b, &p.People[i])
+		fmt.Fprintln(b)
+	}
+	for _, warning := range p.Warnings {
 		fmt.Fprintf(b, "warning: %s\n", clean(warning))
 	}
+	fmt.Fprintln(b, t.Summary(&p.Report))
 	return b.Flush()
 }
 
