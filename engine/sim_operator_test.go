@@ -131,7 +131,7 @@ func (h *history) serve(ctx context.Context, r *rand.Rand) error {
 func (h *history) attend(ctx context.Context, r *rand.Rand) {
 	job := h.process.job
 	var err error
-	switch r.IntN(4) {
+	switch r.IntN(5) {
 	case 0:
 		h.approve(chance(r, 50))
 	case 1:
@@ -143,10 +143,25 @@ func (h *history) attend(ctx context.Context, r *rand.Rand) {
 		h.note("has been asked for: %v", err)
 	case 3:
 		err = h.pauseAWhile(ctx, r)
+	case 4:
+		err = h.provision(ctx, r)
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		h.broken("S9", "an administrator is told %v", err)
 	}
+}
+
+// provision asks for some people on demand.
+func (h *history) provision(ctx context.Context, r *rand.Rand) error {
+	h.mu.Lock()
+	who := []string{one(r, h.people...), one(r, h.people...)}
+	h.mu.Unlock()
+	h.note("on demand: %s, %s", h.name(who[0]), h.name(who[1]))
+	report, err := h.process.job.Provision(ctx, h.target, who)
+	if report != nil {
+		h.note("on demand: %+v", report.Summary)
+	}
+	return err
 }
 
 // pauseAWhile pauses a job that is being served. Soon after, when what was in flight has ended, nothing goes out.
