@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"ringsync/state"
+	"ringsync/state/bolt"
+)
+
+func newStateCommand(a *app) *cobra.Command {
+	commands := []*cobra.Command{newBackupCommand(a), newExportCommand(a)}
+	if a.caller == nil {
+		commands = append(commands, newImportCommand(a))
+	}
+	return newGroup("state", "Back up what the job remembers, write it as text, and read it back", commands...)
+}
+
+// kept is what state prints of what it did.
+type kept struct {
+	Job      string         `json:"job"`
+	File     string         `json:"file"`
+	Contents state.Contents `json:"contents"`
+}
+
+func (a *app) showKept(k kept, done string) {
+	switch {
+	case a.json:
+		a.printJSON(k)
+	case !a.quiet:
+		fmt.Fprintf(a.stdout, "%s: %s %s: %d people, %d edges, %d log entries, %d cycles\n", k.Job, done, k.File, k.Contents.People, k.Contents.Edges, k.Contents.Log, k.Contents.Cycles)
+	}
+}
+
+func newBackupCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the state file, also while the daemon writes to it",
+		Long: `Copies the state as it is at this moment into a new state file, which takes the place of the old one when that is lost.
+The copy has no watermark: the cycle that follows a restore reads everybody, since accounts may have been written after
+the copy was made. Held removals stay held, and a pause stays.
+
+To restore: stop the daemon, move the old state file away, put the copy at state.path, start the daemon.
+
+Exit codes: 0 copied; 1 failed, or there is such a file already; 64 wrong usage or configuration.`,
+		Example: `  ringsync state backup /var/backups/contoso-$(date +%F).db`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := a.place("backup", args[0])
+			if err != nil {
+				return err
+			}
+			backup := func(j *job) (kept, error) { return j.backup(cmd.Context(), path) }
+			return onJob(cmd.Context(), a, looks, backup, func(k kept) error { a.showKept(k, "copied to"); return nil })
+		},
+	}
+}
+
+func newExportCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "export [FILE]",
+		Short: "Write everything that the job remembers as lines of JSON",
+		Long: `Writes the state as it is at this moment, a line of JSON for each record, into a new file or to standard output, also
+while the daemon writes to it. The format is described in docs/backup.md; ringsync state import reads it. It holds
+personal data: people's names, mail addresses and all attributes that are mapped.
+
+Exit codes: 0 written; 1 failed, or there is such a file already; 64 wrong usage or configuration.`,
+		Example: `  ringsync state export contoso.jsonl
+  ringsync state export | grep '"held"'`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := ""
+			if len(args) > 0 {
+				var err error
+				if path, err = a.place("export", args[0]); err != nil {
+					return err
+				}
+			}
+			export := func(j *job) (kept, error) { return j.export(cmd.Context(), path) }
+			return onJob(cmd.Context(), a, looks, export, func(k kept) error {
+				if path == "" {
+					return a.pour(k.File)
+				}
+				a.showKept(k, "written to")
+				return nil
+			})
+		},
+	}
+}
+
+func newImportCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE",
+		Short: "Make the job's state of an export",
+		Long: `Reads what ringsync state export has written, from a file or with - from standard input, into the job's state file, of
+which there must be none yet. It is all there or not at all. The next cycle reads everybody.
+
+Exit codes: 0 imported; 1 failed, or there is a state file already; 64 wrong usage or configuration.`,
+		Example: `  ringsync state import contoso.jsonl`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k, err := a.importState(cmd.Context(), args[0])
+			if err == nil {
+				a.showKept(k, "imported into")
+			}
+			return err
+		},
+	}
+}
+
+// place makes a path that the caller names one that a daemon finds as well.
+func (a *app) place(command, name string) (path string, err error) {
+	if a.caller != nil {
+		return name, nil
+	}
+	if path, err = filepath.Abs(name); err != nil {
+		return "", err
+	}
+	a.args = append(a.lineFor("state", command), path)
+	return path, nil
+}
+
+// missing says that there is nothing to keep.
+func (j *job) missing() error {
+	return fmt.Errorf("there is no state file %s yet: %w", j.config.State.Path, fs.ErrNotExist)
+}
+
+// backup copies the state file. The watermark is taken out before the copy gets its name.
+func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
+	if j.file == nil {
+		return k, j.missing()
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return k, fmt.Errorf("%s is there already: move it away, or name another file", path)
+	}
+	partial := path + ".partial"
+	if err := j.file.CopyTo(partial); err != nil {
+		return k, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(partial)
+		}
+	}()
+	if k.Contents, err = j.rewind(ctx, partial); err != nil {
+		return k, err
+	}
+	k.Job, k.File = j.config.Job, path
+	return k, bolt.Settle(partial, path)
+}
+
+// rewind takes the watermark out of a copy, and reads it from end to end.
+func (j *job) rewind(ctx context.Context, path string) (n state.Contents, err error) {
+	file, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		return n, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	store, err := j.bind(ctx, file)
+	if err != nil {
+		return n, err
+	}
+	if err := store.Update(ctx, (*state.Tx).ClearMark); err != nil {
+		return n, err
+	}
+	return store.Export(ctx, io.Discard)
+}
+
+// export writes the state into a new file; "" is one that pour removes again, for nobody is to wait for whoever reads
+// standard output.
+func (j *job) export(ctx context.Context, path string) (k kept, err error) {
+	if j.file == nil {
+		return k, j.missing()
+	}
+	var file *os.File
+	if path == "" {
+		file, err = os.CreateTemp("", "ringsync-export-*")
+	} else {
+		file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	}
+	if err != nil {
+		return k, fmt.Errorf("export the state: %w", err)
+	}
+	k.Job, k.File = j.config.Job, file.Name()
+	k.Contents, err = j.store.Export(ctx, file)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		_ = os.Remove(k.File)
+	}
+	return k, err
+}
+
+// pour prints a temporary file and removes it.
+func (a *app) pour(path string) error {
+	defer func() { _ = os.Remove(path) }()
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	if _, err := io.Copy(a.stdout, file); err != nil {
+		return fmt.Errorf("print the export: %w", err)
+	}
+	return nil
+}
+
+// importState makes the state file beside its place, and gives it its name when all is in it.
+func (a *app) importState(ctx context.Context, name string) (k kept, err error) {
+	c, err := a.load()
+	if err != nil {
+		return k, err
+	}
+	path := c.State.Path
+	if _, err := os.Lstat(path); err == nil {
+		file, err := openState(ctx, path, bolt.Options{ReadOnly: true})
+		if err == nil {
+			err = file.Close()
+		}
+		if _, inUse := errors.AsType[*bolt.InUseError](err); inUse {
+			return k, err
+		}
+		return k, fmt.Errorf("%s is there already: move it away first, or give the job another state.path", path)
+	}
+	j, err := newJob(c)
+	if err != nil {
+		return k, err
+	}
+	in := a.stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return k, fmt.Errorf("import the state: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	partial := path + ".import"
+	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an import that was broken off
+		return k, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(partial)
+		}
+	}()
+	if k.Contents, err = j.fill(ctx, partial, in); err != nil {
+		return k, err
+	}
+	k.Job, k.File = c.Job, path
+	return k, bolt.Settle(partial, path)
+}
+
+// fill makes a state file of an export, which must be this job's.
+func (j *job) fill(ctx context.Context, path string, in io.Reader) (n state.Contents, err error) {
+	file, err := bolt.Open(path, bolt.Options{Create: true})
+	if err != nil {
+		return n, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if n, err = state.Import(ctx, file, in); err != nil {
+		return n, fmt.Errorf("import the state: %w", err)
+	}
+	_, err = j.bind(ctx, file)
+	return n, err
+}
