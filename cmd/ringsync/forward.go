@@ -52,6 +52,18 @@ func (a *app) forward(ctx context.Context) (forwarded bool, err error) {
 	return true, fmt.Errorf("ask the daemon of this job at %s: %w", socketPath(state), err)
 }
 
+// lineFor begins the command line for a daemon of a command whose arguments mean something only here. The arguments are to
+// follow.
+func (a *app) lineFor(command ...string) []string {
+	if a.json {
+		command = append(command, "--json")
+	}
+	if a.quiet {
+		command = append(command, "--quiet")
+	}
+	return append(command, "--")
+}
+
 // statePath returns the path of the job's state file, "" if the configuration does not tell. Nothing else of the
 // configuration counts where there is a daemon, so secrets of the environment need not be at hand.
 func (a *app) statePath() string {

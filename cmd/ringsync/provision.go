@@ -46,7 +46,7 @@ removals held for approval; 64 wrong usage or configuration.`,
 				if who, err = a.expand(args, file); err != nil {
 					return err
 				}
-				a.args = a.provisionLine(who) // a daemon may not see the files
+				a.args = append(a.lineFor("provision"), who...) // a daemon may not see the files
 			}
 			provision := func(j *job) (provisioned, error) { return a.provision(cmd.Context(), j, who) }
 			return onJob(cmd.Context(), a, works, provision, a.showProvisioned)
@@ -103,18 +103,6 @@ func parseNames(text string) (names []string) {
 		}
 	}
 	return names
-}
-
-// provisionLine is the command line for a daemon.
-func (a *app) provisionLine(who []string) []string {
-	line := []string{"provision"}
-	if a.json {
-		line = append(line, "--json")
-	}
-	if a.quiet {
-		line = append(line, "--quiet")
-	}
-	return append(append(line, "--"), who...)
 }
 
 // provisioned is what came of it.

@@ -79,6 +79,7 @@ wrong credentials or removals held.`,
 		newPauseCommand(a),
 		newResumeCommand(a),
 		newRestartCommand(a),
+		newStateCommand(a),
 	)
 	if a.caller == nil {
 		root.AddCommand(

@@ -29,7 +29,7 @@ type job struct {
 	target  *ringcentral.Client
 	engine  *engine.Job
 	store   *state.Store // nil if no state was opened
-	file    *bolt.DB     // nil if the job keeps its changes to itself
+	file    *bolt.DB     // nil if there is none, or the store is of one moment of it
 	close   func() error
 }
 
@@ -105,7 +105,7 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 	file, err := openState(ctx, c.State.Path, bolt.Options{ReadOnly: dry, Create: !dry})
 	switch {
 	case err == nil && dry:
-		db, j.close = state.NewOverlay(file), file.Close
+		db, j.file, j.close = state.NewOverlay(file), file, file.Close
 	case err == nil:
 		db, j.file, j.close = file, file, file.Close
 	case dry && errors.Is(err, fs.ErrNotExist):
