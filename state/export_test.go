@@ -145,6 +145,7 @@ func TestImportRefuses(t *testing.T) {
 		{"a person twice", someHeader + somePerson + somePerson + strings.Replace(someRest+someEnd, `"people":1`, `"people":2`, 1), "some records are there twice"},
 		{"two people of one account", someHeader + somePerson + strings.Replace(somePerson, `"id":"p"`, `"id":"q"`, 1), "line 3 of the export: account 7 is linked to person p already"},
 		{"an unknown scope", someHeader + strings.Replace(somePerson, "in scope", "outer space", 1), `line 2 of the export: person p: scope "outer space"`},
+		{"a bottomless value", someHeader + strings.Replace(somePerson, `"sent":null`, `"sent":`+strings.Repeat("[", 5000)+strings.Repeat("]", 5000), 1), "line 2 of the export: person p: attribute userName: a value is nested more than 32 deep"},
 		{"a log entry of no number", someHeader + `{"log":{}}`, "its number is 0, and the last is 1"},
 		{"more than the end", someHeader + somePerson + someRest + someEnd + someEnd, "line 9 of the export: something follows the end"},
 	} {

@@ -241,7 +241,7 @@ func (l *personLine) person() (*Person, error) {
 			into *connectors.Value
 		}{{a.Want, &attribute.Want}, {a.Sent, &attribute.Sent}, {a.Answer, &attribute.Answer}} {
 			var err error
-			if *part.into, err = parseValue(part.raw); err != nil {
+			if *part.into, err = parseValue(part.raw, 0); err != nil {
 				return nil, fmt.Errorf("attribute %s: %w", a.Name, err)
 			}
 		}
@@ -258,9 +258,11 @@ func sane(t time.Time) error {
 	return nil
 }
 
-// parseValue undoes rawValue.
-func parseValue(raw json.RawMessage) (v connectors.Value, err error) {
+// parseValue undoes rawValue. depth is how deep the value is within others.
+func parseValue(raw json.RawMessage, depth int) (v connectors.Value, err error) {
 	switch {
+	case depth > maxDepth:
+		err = fmt.Errorf("a value is nested more than %d deep", maxDepth)
 	case len(raw) == 0:
 	case raw[0] == '[':
 		var items []json.RawMessage
@@ -269,7 +271,7 @@ func parseValue(raw json.RawMessage) (v connectors.Value, err error) {
 		}
 		values := make([]connectors.Value, len(items))
 		for i, item := range items {
-			if values[i], err = parseValue(item); err != nil {
+			if values[i], err = parseValue(item, depth+1); err != nil {
 				return v, err
 			}
 		}
@@ -283,7 +285,7 @@ func parseValue(raw json.RawMessage) (v connectors.Value, err error) {
 		}
 		var fields []connectors.Field
 		for _, f := range *object.Fields {
-			value, err := parseValue(f.Value)
+			value, err := parseValue(f.Value, depth+1)
 			if err != nil {
 				return v, err
 			}
