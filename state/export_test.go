@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -165,6 +166,31 @@ func TestImportNeedsAnEmptyState(t *testing.T) {
 	}
 	if _, err := Import(t.Context(), db, strings.NewReader(someHeader)); !errors.Is(err, ErrNotEmpty) {
 		t.Error(err)
+	}
+}
+
+// The example in docs/backup.md is an export.
+func TestDocumentedExport(t *testing.T) {
+	page, err := os.ReadFile("../docs/backup.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	db := NewOverlay(nil)
+	n, err := Import(t.Context(), db, strings.NewReader(example))
+	if err != nil || n != (Contents{1, 1, 1, 1, 1, 1}) {
+		t.Fatalf("%+v %v", n, err)
+	}
+	s := New(db)
+	var text bytes.Buffer
+	id, _, err := s.Peek(t.Context())
+	err = errors.Join(err, s.Bind(t.Context(), id, nil, []string{"userName"}))
+	if err == nil {
+		_, err = s.Export(t.Context(), &text)
+	}
+	if err != nil || text.String() != example {
+		t.Errorf("%v: it comes back as\n%s", err, text.Bytes())
 	}
 }
 
