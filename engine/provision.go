@@ -54,10 +54,10 @@ func (j *Job) Provision(ctx context.Context, target Target, who []string) (*plan
 			err = x.run(ctx)
 		}
 	}
-	x.mu.Lock()
-	exhausted := x.exhausted
+	x.mu.Lock() // whoever gives up waiting leaves the exporter at work
+	d.done, d.exhausted = slices.Clone(d.errand.changes), x.exhausted
 	x.mu.Unlock()
-	out, tellErr := d.tell(context.WithoutCancel(ctx), exhausted)
+	out, tellErr := d.tell(context.WithoutCancel(ctx))
 	if err == nil {
 		err = tellErr
 	}
@@ -73,6 +73,9 @@ type demand struct {
 	rulings  map[string]ruling
 	members  map[string][]string // the groups that lead to the application and have the person, by what the state remembers
 	errand   errand
+
+	done      []plan.Change // what was acknowledged
+	exhausted bool          // no licence is free
 }
 
 // subject is one of them.
@@ -163,7 +166,7 @@ func (d *demand) name(ctx context.Context, who []string) error {
 		} else if fault := connectors.FaultOf(err); fault != connectors.FaultNotFound && fault != connectors.FaultRejected {
 			return fmt.Errorf("look up %s: %w", asked, err)
 		}
-		p, err := j.findPerson(ctx, cmp.Or(s.id, asked))
+		p, err := d.remembered(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -178,6 +181,19 @@ func (d *demand) name(ctx context.Context, who []string) error {
 		}
 	}
 	return nil
+}
+
+// remembered returns the record of the subject as it is by now, nil if there is none; by the name if the directory does
+// not know it.
+func (d *demand) remembered(ctx context.Context, s *subject) (p *state.Person, err error) {
+	if s.id == "" {
+		return d.job.findPerson(ctx, s.asked)
+	}
+	err = d.job.store.View(ctx, func(v *state.View) error {
+		p, err = v.Person(s.id)
+		return err
+	})
+	return p, err
 }
 
 // ask asks about each of them alone, and about those who seem to have left a group, the group.
@@ -348,8 +364,8 @@ func (d *demand) place(s *subject) error {
 func (d *demand) look(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(d.rulings)) {
 		rule := d.rulings[id]
-		var p *state.Person
-		if err := d.job.store.View(ctx, func(v *state.View) (err error) { p, err = v.Person(id); return err }); err != nil {
+		p, err := d.remembered(ctx, &subject{id: id})
+		if err != nil {
 			return err
 		}
 		if p == nil || p.TargetID == "" {
@@ -390,10 +406,10 @@ func (d *demand) list(ctx context.Context) error {
 }
 
 // tell puts together what was done, for whom and why.
-func (d *demand) tell(ctx context.Context, exhausted bool) (*plan.Provisioned, error) {
+func (d *demand) tell(ctx context.Context) (*plan.Provisioned, error) {
 	out := &plan.Provisioned{Report: *d.job.report(d.errand.round.cycle, "")}
 	for _, s := range d.subjects {
-		if err := d.tellOne(ctx, s, out, exhausted); err != nil {
+		if err := d.tellOne(ctx, s, out); err != nil {
 			return out, err
 		}
 	}
@@ -402,7 +418,7 @@ func (d *demand) tell(ctx context.Context, exhausted bool) (*plan.Provisioned, e
 	return out, nil
 }
 
-func (d *demand) tellOne(ctx context.Context, s *subject, out *plan.Provisioned, exhausted bool) error {
+func (d *demand) tellOne(ctx context.Context, s *subject, out *plan.Provisioned) error {
 	person := &plan.Explanation{Asked: s.asked}
 	e := &explainer{job: d.job, read: d.read, id: s.id, row: s.row, out: person}
 	defer func() { out.People = append(out.People, *person) }()
@@ -417,7 +433,7 @@ func (d *demand) tellOne(ctx context.Context, s *subject, out *plan.Provisioned,
 	}
 	person.Known, person.Person = true, sourceRef(&s.before)
 	var err error
-	if e.person, err = d.job.findPerson(ctx, s.id); err != nil {
+	if e.person, err = d.remembered(ctx, s); err != nil {
 		return err
 	}
 	if s.present() {
@@ -428,7 +444,7 @@ func (d *demand) tellOne(ctx context.Context, s *subject, out *plan.Provisioned,
 		e.step("import", "warning", nil, "the directory does not have %s any more (%s)", s.before.Name(), scopeOf(s.row.Removed))
 	}
 	e.scoping()
-	changes := d.changes(s, e.person, exhausted)
+	changes := d.changes(s, e.person)
 	if e.person != nil {
 		d.matched(e, s, changes)
 		e.processing()
@@ -439,14 +455,14 @@ func (d *demand) tellOne(ctx context.Context, s *subject, out *plan.Provisioned,
 }
 
 // changes are those acknowledged of one person, and what is still to be sent.
-func (d *demand) changes(s *subject, now *state.Person, exhausted bool) (changes []plan.Change) {
-	for _, c := range d.errand.changes {
+func (d *demand) changes(s *subject, now *state.Person) (changes []plan.Change) {
+	for _, c := range d.done {
 		if c.Source.ID == s.id {
 			changes = append(changes, c)
 		}
 	}
 	if now != nil && now.Class != state.ClassNone {
-		c := d.job.pending(now, exhausted)
+		c := d.job.pending(now, d.exhausted)
 		c.Warnings = d.read.notes[s.id]
 		changes = append(changes, c)
 	}
