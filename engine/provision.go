@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,7 +70,7 @@ type demand struct {
 	read     *reading
 	subjects []*subject
 	rulings  map[string]ruling
-	members  map[string][]string // the groups that lead to the application and have the person, by what the state remembers
+	members  map[string][]string // by person, the assigned groups that the state remembers and their own memberships lack
 	errand   errand
 
 	done      []plan.Change // what was acknowledged
@@ -127,7 +126,10 @@ func (d *demand) decide(ctx context.Context, who []string) error {
 	if err := d.look(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(d.read.flush(), j.inherit(ctx, d.read, nil, d.rulings)); err != nil {
+	if err := d.read.flush(); err != nil {
+		return err
+	}
+	if err := j.inherit(ctx, d.read, nil, d.rulings); err != nil {
 		return err
 	}
 	held, err := j.settle(ctx, d.read, d.rulings)
