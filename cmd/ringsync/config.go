@@ -22,7 +22,9 @@ func newConfigInitCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a commented configuration to fill in",
-		Args:  cobra.MaximumNArgs(1),
+		Example: `  ringsync config init
+  ringsync config init /etc/ringsync/contoso.yaml`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := a.configPath
 			if len(args) > 0 {

@@ -29,6 +29,9 @@ which account they were matched with, what RingCentral would take of their value
 Exit codes: 0 no differences; 1 failed, or nobody has the name that --user gives; 2 there are differences; 3 some people
 are in escrow, in conflict or waiting for a licence; 4 wrong credentials, or removals are held for approval; 64 wrong
 usage or configuration. The highest counts.`,
+		Example: `  ringsync diff
+  ringsync diff --json > diff.json
+  ringsync diff --user ada@contoso.com`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			depth := engine.Listed

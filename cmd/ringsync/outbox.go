@@ -18,6 +18,8 @@ way: a failure that is tried again, a conflict, a missing licence, or the limit 
 the removals that wait for ringsync approve, each with the number of its list. No service is asked.
 
 Exit codes: 0 whatever there is; 1 failed; 64 wrong usage or configuration.`,
+		Example: `  ringsync outbox
+  ringsync outbox --held --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			outbox := func(j *job) ([]plan.Change, error) { return j.engine.Outbox(cmd.Context(), held) }

@@ -42,6 +42,8 @@ Removals that are held stay held, and removals of the last 24 hours still count 
 asked about first, or takes --yes: an account is then found again only by its matching attributes.
 
 Exit codes: 0 forgotten; 1 failed or not confirmed; 64 wrong usage or configuration.`,
+		Example: `  ringsync restart --reset escrows
+  ringsync restart --reset watermark,quarantine`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			reset, err := parseResets(names)

@@ -89,6 +89,7 @@ wrong credentials or removals held.`,
 			newCheckCommand(a),
 			newConfigCommand(a),
 			newMappingCommand(a),
+			newDocsCommand(),
 			newVersionCommand(a),
 		)
 	}

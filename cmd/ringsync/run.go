@@ -40,6 +40,8 @@ once. Nothing is lost either way, nor by a crash.
 
 Exit codes: 0 stopped by a signal; 1 failed, as when another process has the state file or the disk is full; 64 wrong
 usage or configuration.`,
+		Example: `  ringsync run
+  ringsync run /etc/ringsync/contoso.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

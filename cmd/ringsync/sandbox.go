@@ -53,6 +53,8 @@ Both take the requests that change the real services. Beside those, each takes
   POST   /sandbox/outage?for=DURATION&status=CODE   be down, with 503 unless told otherwise, 401 for wrong credentials
   DELETE /sandbox/outage                            be up again
   GET    /sandbox/writes?from=N                     RingCentral only: every write it was sent, from the Nth on`,
+		Example: `  ringsync sandbox
+  ringsync sandbox --people 2000 --limits`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), a) },
 	}
