@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 
 	"ringsync/connectors/ringcentral/ringcentraltest"
 	"ringsync/engine/notify"
+	"ringsync/state/bolt"
 )
 
 // daemonAt starts the real program with more in its configuration and returns the address of metrics and health.
@@ -112,7 +114,8 @@ func TestMonitor(t *testing.T) {
 	eventually(t, at+"/metrics", `^ringsync_notifications_total\{channel="webhook",job="sandbox",result="delivered"\} 1$`)
 }
 
-// An address that is taken, or is none, ends the program before it has touched anything.
+// An address that is taken, or is none, ends the program before it has asked either service. Of two daemons on one state
+// file the second is told of the first, whose address is taken too.
 func TestListenRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -126,8 +129,16 @@ func TestListenRefused(t *testing.T) {
 	if out := s.must(t, exitUsage, "run", "--listen", "8040"); !strings.Contains(out.stderr, `--listen "8040" is not an address`) {
 		t.Errorf("%q", out.stderr)
 	}
-	if _, err := os.Stat(s.place.State); err == nil {
-		t.Error("the state was opened all the same")
+	if asked := len(s.dir.Requests()) + len(s.account.Requests()); asked > 0 {
+		t.Errorf("the services were asked all the same: %v %v", s.dir.Requests(), s.account.Requests())
+	}
+	first, err := bolt.Open(s.place.State, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if out := s.must(t, exitFailed, "run", "--listen", l.Addr().String()); !strings.Contains(out.stderr, fmt.Sprint("in use by pid ", os.Getpid())) {
+		t.Errorf("%q", out.stderr)
 	}
 }
 

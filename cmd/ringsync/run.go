@@ -32,7 +32,7 @@ own user may open. That path must fit into what the system allows for sockets, a
 At the address of --listen it serves /metrics (Prometheus), /healthz (the process is alive) and /readyz (503 and why,
 unless the job has had a good cycle within three intervals or has only just begun), over plain http. They name jobs and
 give numbers, and no people. An address that other machines reach (:8040) lets them read that; one that is taken ends
-the program before anything else begins, so of several daemons on one machine each needs its own. "off" listens nowhere.
+the program before it asks either service, so of several daemons on one machine each needs its own. "off" listens nowhere.
 The environment variable RINGSYNC_LISTEN stands for the flag where that is not given.
 
 SIGTERM and Ctrl-C end it within five seconds: what is in flight gets four of them to end. A second signal ends it at
@@ -71,6 +71,13 @@ func (a *app) run(ctx context.Context, listen string) (err error) {
 		return err
 	}
 	a.monitor = newMonitor()
+	told := ctx
+	j, err := a.open(ctx, c, false)
+	if err != nil {
+		return unlessTold(told, err)
+	}
+	defer func() { err = errors.Join(unlessTold(told, err), j.close()) }()
+	// After the state file: of two daemons on one, the second is to hear of the first, not of its port.
 	listener, err := listenHTTP(ctx, listen)
 	if err != nil {
 		return err
@@ -78,12 +85,6 @@ func (a *app) run(ctx context.Context, listen string) (err error) {
 	if listener != nil {
 		defer listener.Close()
 	}
-	told := ctx
-	j, err := a.open(ctx, c, false)
-	if err != nil {
-		return unlessTold(told, err)
-	}
-	defer func() { err = errors.Join(unlessTold(told, err), j.close()) }()
 	j.introduce(ctx, a)
 	if ends := j.target.Identity().Ends; !ends.IsZero() && time.Until(ends) < endsSoon {
 		a.log.Warn("target.oauth.jwt ends soon: renew it", "job", c.Job, "ends", ends.UTC().Format(time.DateOnly))
