@@ -18,7 +18,7 @@ import (
 // somebody in this tenant, which only the tenant can tell: an id that it does not know, or may not tell about, is left
 // alone. Only the link is stored; what follows from it is for the ordinary rules to decide, and passes the guard.
 //
-// People in scope need no such thing: matching finds their accounts.
+// People in scope who are fit for an account need no such thing: matching finds theirs.
 func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 	ask, recorded, err := j.unknownMarks(ctx, r, l)
 	if err != nil || len(ask) == 0 {
@@ -78,9 +78,11 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 	return nil
 }
 
-// inScope reports whether the read has shown somebody who is in scope.
-func (r *reading) inScope(id string) bool {
-	return r.seen[id].scope == state.InScope && (r.job.ScopeAll || r.graph.assigned(id))
+// matched reports whether the read has shown somebody who is in scope and whose account matching will find: not that of
+// somebody who has lost their mail.
+func (r *reading) matched(id string) bool {
+	s := r.seen[id]
+	return s.scope == state.InScope && s.unfit == "" && (r.job.ScopeAll || r.graph.assigned(id))
 }
 
 // unknownMarks returns the object ids that accounts of nobody carry and that the state has no record of, or one that
@@ -97,7 +99,7 @@ func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []s
 			switch {
 			case err != nil:
 				return err
-			case p == nil, p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled && !r.inScope(id):
+			case p == nil, p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled && !r.matched(id):
 				ids, recorded[id] = append(ids, id), p != nil
 			case p.TargetID == "" && l.marked[id][0].Active:
 				r.relinked++

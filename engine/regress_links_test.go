@@ -20,6 +20,7 @@ import (
 	"ringsync/engine/plan"
 	"ringsync/mapping"
 	"ringsync/state"
+	"ringsync/state/bolt"
 )
 
 // lostCreate is a fault of one person's create whose outcome stays unknown for that cycle: the reply is lost, and no
@@ -467,5 +468,28 @@ func TestCrashThenChange(t *testing.T) {
 				t.Error("every crash came before the first create")
 			}
 		})
+	}
+}
+
+// Somebody in scope without a mail, when the links were reset, lost their account and was given a second one once they had
+// a mail again.
+func TestResetLinksOfSomebodyWithoutMail(t *testing.T) {
+	w := newWorld(t, nil)
+	w.sync()
+	id := w.people[0]
+	account := w.accountOf(id)
+	w.dir.UpdateUser(id, map[string]any{"mail": nil})
+	w.sync()
+	db, err := bolt.Open(w.path, bolt.Options{})
+	w.must(err)
+	job, _ := w.job(db)
+	w.must(job.Restart(t.Context(), engine.Reset{Links: true}))
+	w.must(db.Close())
+	w.sync()
+	w.dir.UpdateUser(id, map[string]any{"mail": "again@contoso.com"})
+	w.kind = engine.Incremental
+	w.sync()
+	if a := w.accountOf(id); a.ID != account.ID || a.UserName != "again@contoso.com" {
+		t.Errorf("%+v", a)
 	}
 }
