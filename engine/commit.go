@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"ringsync/connectors"
@@ -65,6 +64,7 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	if err != nil {
 		return err
 	}
+	x.job.logged()
 	if quarantineChanged {
 		x.job.touch() // the next cycle comes at another time now
 	}
@@ -102,7 +102,7 @@ func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error
 	}
 	unlinked := p.TargetID == ""
 	if o.linked && !o.busy {
-		if err := x.adopt(tx, p, o); err != nil {
+		if err := x.adopt(tx, p, o, rd.cycle, now); err != nil {
 			return plan.Change{}, err
 		}
 	}
@@ -123,7 +123,7 @@ func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error
 		c, err = x.succeed(tx, p, o, rd.cycle, now)
 	}
 	if err == nil && unlinked && !o.late {
-		err = x.judgeLinked(tx, p, now)
+		err = x.judgeLinked(tx, p, rd.cycle, now)
 	}
 	if err != nil {
 		return c, err
@@ -198,7 +198,7 @@ func (x *exporter) succeed(tx *state.Tx, p *state.Person, o *outcome, cycle stat
 
 // adopt takes over the link and what the account showed. If the account was linked to somebody who has left the
 // directory, the link moves.
-func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome) error {
+func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome, cycle state.Cycle, now time.Time) error {
 	if holder := tx.PersonByTarget(o.person.TargetID); holder != "" && holder != p.ID {
 		why, err := x.job.stillFree(tx.View, o.person)
 		if err != nil {
@@ -208,7 +208,11 @@ func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome) error {
 			o.linked, o.conflict = false, &conflict{code: "EntryConflict", text: why}
 			return nil
 		}
-		if err := tx.DeletePerson(holder); err != nil {
+		former, err := tx.Person(holder)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(tx.AppendLog(handedOver(former, p, cycle.ID, now)), tx.DeletePerson(holder)); err != nil {
 			return err
 		}
 	}
@@ -259,7 +263,7 @@ func (x *exporter) again(p *state.Person, o *outcome) bool {
 
 // judgeLinked asks the guard about somebody who had no account when a cycle decided to remove them, so that it did not
 // count them, and has one now.
-func (x *exporter) judgeLinked(tx *state.Tx, p *state.Person, now time.Time) error {
+func (x *exporter) judgeLinked(tx *state.Tx, p *state.Person, cycle state.Cycle, now time.Time) error {
 	if p.TargetID == "" || p.Class != state.ClassRemove {
 		return nil
 	}
@@ -269,7 +273,7 @@ func (x *exporter) judgeLinked(tx *state.Tx, p *state.Person, now time.Time) err
 	}
 	p.Held = held
 	p.Class = x.job.place(p)
-	return tx.PutPerson(p)
+	return errors.Join(tx.AppendLog(x.job.heldBack(p, cycle.ID, now)), tx.PutPerson(p))
 }
 
 // judgeLate asks the guard about a removal that only showed itself when the account was read.
@@ -311,7 +315,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 			return c, err
 		}
 	case fault == connectors.FaultNotFound && p.TargetID != "":
-		return c, x.vanish(tx, p, &c, now)
+		return c, x.vanish(tx, p, &c, cycle, now)
 	case fault == connectors.FaultTransient && status == 429:
 		p.Due = now.Add(x.throttled(e)) // no failure of this person: the limits are everybody's
 		x.retryAt(o.id, p.Due)
@@ -365,8 +369,11 @@ func (x *exporter) throttled(e *connectors.Error) time.Duration {
 }
 
 // vanish: the account of a linked person does not exist. What follows passes the guard like a removal.
-func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now time.Time) error {
+func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, cycle state.Cycle, now time.Time) error {
 	if p.Scope != state.InScope {
+		if err := tx.AppendLog(lost(p, cycle.ID, now)); err != nil {
+			return err
+		}
 		return tx.DeletePerson(p.ID) // a leaver whose account is gone: done
 	}
 	held, err := x.judgeOne(tx, p, now)
@@ -378,7 +385,7 @@ func (x *exporter) vanish(tx *state.Tx, p *state.Person, c *plan.Change, now tim
 		c.Status, c.Held = plan.StatusHeld, held
 		return tx.PutPerson(p)
 	}
-	if err := tx.AddRemoval(p.ID, now); err != nil {
+	if err := errors.Join(tx.AddRemoval(p.ID, now), tx.AppendLog(lost(p, cycle.ID, now))); err != nil {
 		return err
 	}
 	x.job.unlink(p)
@@ -480,38 +487,4 @@ func (x *exporter) licensed() bool {
 	was := x.cautious
 	x.cautious = false
 	return was && !x.exhausted
-}
-
-// log appends the record of the outcome. Nothing is said of a person about whom nothing was found to do, nor of a
-// try that will be repeated in a moment.
-func (x *exporter) log(tx *state.Tx, o *outcome, c plan.Change, p *state.Person, cycle state.Cycle, now time.Time) error {
-	if c.Status == plan.StatusPending || c.Action == plan.None && c.Error == "" && !o.linked {
-		return nil
-	}
-	entry := &state.LogEntry{
-		Time: now, Cycle: cycle.ID, Action: string(c.Action), Status: "success",
-		Change: cycle.ID + "/" + o.id + "/" + strconv.FormatUint(o.sent, 10),
-		Source: c.Source, Target: c.Target, Reason: c.Reason, Error: c.Error, Duration: o.took, Warnings: c.Warnings,
-	}
-	if c.Action == plan.None {
-		entry.Action, entry.Status = "other", "skipped"
-	}
-	if o.linked {
-		entry.Steps = append(entry.Steps, state.Step{Type: "matching", Status: "success", Description: "matched account " + o.person.TargetID})
-	}
-	for _, a := range c.Attributes {
-		entry.Modified = append(entry.Modified, state.Modified(a))
-	}
-	switch {
-	case o.err != nil:
-		entry.Status, entry.Code = "failure", p.Failure.Code
-	case o.conflict != nil:
-		entry.Status, entry.Code = "failure", o.conflict.code
-		if o.wrote {
-			entry.Status = "warning"
-		}
-	case len(c.Warnings) > 0:
-		entry.Status = "warning"
-	}
-	return tx.AppendLog(entry)
 }

@@ -15,6 +15,7 @@ import (
 
 // touch tells a serving job that somebody changed its state.
 func (j *Job) touch() {
+	j.logged()
 	if v := j.service.Load(); v != nil {
 		v.exporter.wake()
 		select {
@@ -33,14 +34,20 @@ func (j *Job) Pause(ctx context.Context) error {
 		if _, err := tx.Get(metaPaused, &since); err != nil || !since.IsZero() {
 			return err
 		}
-		return tx.Set(metaPaused, j.Now())
+		return errors.Join(tx.Set(metaPaused, j.Now()), j.record(ctx, tx, "paused", nil))
 	})
 }
 
 // Resume continues after Pause.
 func (j *Job) Resume(ctx context.Context) error {
 	defer j.touch()
-	return j.store.Update(ctx, func(tx *state.Tx) error { return tx.Set(metaPaused, nil) })
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		var since time.Time
+		if _, err := tx.Get(metaPaused, &since); err != nil || since.IsZero() {
+			return err
+		}
+		return errors.Join(tx.Set(metaPaused, nil), j.record(ctx, tx, "resumed", nil))
+	})
 }
 
 // Reset says what Restart forgets.
@@ -49,6 +56,20 @@ type Reset struct {
 	Escrows    bool // failures are forgotten; who failed is tried in the next cycle
 	Quarantine bool // and with it the tally of failures
 	Links      bool // everybody is matched anew; implies Watermark
+}
+
+// String names what is forgotten, as the command line does.
+func (r Reset) String() string {
+	var names []string
+	for _, n := range []struct {
+		set  bool
+		name string
+	}{{r.Watermark, "watermark"}, {r.Escrows, "escrows"}, {r.Quarantine, "quarantine"}, {r.Links, "links"}} {
+		if n.set {
+			names = append(names, n.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // Restart forgets part of what is remembered, once a cycle that is reading has come to its end. Removals that are held
@@ -60,6 +81,9 @@ func (j *Job) Restart(ctx context.Context, r Reset) error {
 	}
 	defer j.reading.release()
 	err := j.store.Update(ctx, func(tx *state.Tx) error {
+		if err := j.record(ctx, tx, "restarted", map[string]string{"reset": r.String()}); err != nil {
+			return err
+		}
 		if r.Watermark || r.Links {
 			if err := tx.ClearMark(); err != nil {
 				return err
@@ -199,9 +223,12 @@ func (j *Job) Approve(ctx context.Context, list uint32, people []string) (approv
 		}
 		p.Held, p.Due = 0, now
 		return true
-	}, func(tx *state.Tx, p *state.Person) (err error) {
+	}, func(tx *state.Tx, p *state.Person) error {
+		released := about(p, "", now, fmt.Sprintf("released from held list %d", list))
+		released.By = actor(ctx)
+		err := tx.AppendLog(released)
 		if p.Vanished {
-			err = tx.AddRemoval(p.ID, now)
+			err = errors.Join(err, tx.AddRemoval(p.ID, now), tx.AppendLog(lost(p, "", now)))
 			j.unlink(p)
 		}
 		if p.Class = j.place(p); p.Class == state.ClassNone {

@@ -67,6 +67,7 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 	if endErr := j.end(after, rd.cycle, report, err); err == nil {
 		err = endErr
 	}
+	j.keepLog(ctx)
 	return report, err
 }
 
@@ -276,6 +277,7 @@ func (j *Job) begin(ctx context.Context, kind Kind) (c state.Cycle, why string, 
 		}
 		return tx.PutCycle(&c)
 	})
+	j.cycle = c.ID
 	return c, why, err
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -292,17 +293,26 @@ func (j *Job) enter(tx *state.Tx, p *state.Person, rule ruling, judged verdict, 
 	class, adds := j.rule(p, rule)
 	switch {
 	case p.Vanished && p.Scope != state.InScope:
+		if err := tx.AppendLog(lost(p, j.cycle, now)); err != nil {
+			return err
+		}
 		return tx.DeletePerson(p.ID) // a leaver whose account is gone: done
 	case class == state.ClassNone && p.TargetID == "":
 		return tx.DeletePerson(p.ID) // never provisioned, nothing on its way: nothing to remember
 	}
 	if adds && judged.list != 0 {
 		p.Held = judged.list
+		if err := tx.AppendLog(j.heldBack(p, j.cycle, now)); err != nil {
+			return err
+		}
 	} else if p.Held != 0 && !j.stillHeld(p) {
+		if err := tx.AppendLog(about(p, j.cycle, now, fmt.Sprintf("is on held list %d no more: there is nothing to remove", p.Held))); err != nil {
+			return err
+		}
 		p.Held = 0
 	}
 	if p.Vanished && p.Held == 0 {
-		if err := tx.AddRemoval(p.ID, now); err != nil {
+		if err := errors.Join(tx.AddRemoval(p.ID, now), tx.AppendLog(lost(p, j.cycle, now))); err != nil {
 			return err
 		}
 		j.unlink(p)

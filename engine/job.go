@@ -32,8 +32,10 @@ type Options struct {
 	AuditShare float64
 	// RetryBase is the wait before the first retry in place; it doubles each time. 0 means 2 s.
 	RetryBase time.Duration
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Logbook says how the provisioning log is kept.
+	Logbook LogOptions
+	Logger  *slog.Logger
+	Now     func() time.Time
 }
 
 // Job is one job at work. It is not to be used by two cycles at a time.
@@ -47,6 +49,8 @@ type Job struct {
 	// reading is held while a cycle reads and decides: what Restart forgets meanwhile, the end of the cycle would put
 	// back.
 	reading lock
+	cycle   string // id of the cycle that has the lock, or had it last
+	journal journal
 	service atomic.Pointer[service] // nil unless Serve is at work
 }
 
@@ -64,7 +68,7 @@ func New(store *state.Store, source Source, o Options) *Job {
 	}
 	o.Policy.Attributes = o.Mapping.Attributes()
 	o.Policy.Matching = o.Mapping.Matching()
-	j := &Job{Options: o, store: store, source: source, target: o.Mapping.Target(), roles: -1, reading: newLock()}
+	j := &Job{Options: o, store: store, source: source, target: o.Mapping.Target(), roles: -1, reading: newLock(), journal: newJournal()}
 	if slot, ok := o.Slots.Index(connectors.AttrAppRoleAssignments); ok {
 		j.roles = slot
 	}

@@ -65,6 +65,9 @@ func (j *Job) releaseSome(ctx context.Context, ids []string, turn func(*state.Pe
 				p.Held, held = judged.list, true
 				p.Escrowed, p.RetryCycle, p.Due = false, 0, now
 				p.Class = j.place(p)
+				if err := tx.AppendLog(j.heldBack(p, c.ID, now)); err != nil {
+					return err
+				}
 			}
 			if err := tx.PutPerson(p); err != nil {
 				return err

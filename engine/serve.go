@@ -70,9 +70,12 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 		return err
 	}
 	working, stop := context.WithCancel(ctx)
-	defer stop()
 	exporting := make(chan error, 1)
 	go func() { exporting <- v.exporter.run(working) }()
+	var copying sync.WaitGroup
+	defer copying.Wait()
+	defer stop() // before that
+	copying.Go(func() { j.copyLog(working) })
 	auditing := make(chan error, 1)
 	go func() {
 		if j.AuditShare > 0 {
@@ -191,6 +194,7 @@ func (j *Job) turn(ctx context.Context, v *service, kind Kind) (*plan.Report, ro
 	if endErr := j.end(context.WithoutCancel(ctx), rd.cycle, report, err); err == nil {
 		err = endErr
 	}
+	j.keepLog(ctx)
 	return report, rd, err
 }
 

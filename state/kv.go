@@ -9,20 +9,21 @@ import (
 type Space byte
 
 const (
-	SpaceMeta     Space = 1 // name → JSON: identity, attribute names, mark, counters, what engine keeps
-	SpacePeople   Space = 2 // source id → Person
-	SpaceByTarget Space = 3 // target id → source id
-	SpaceByMatch  Space = 4 // matching attribute, folded value, source id → nothing
-	SpaceOutbox   Space = 5 // class, due, source id → nothing
-	SpaceEdges    Space = 6 // parent, child, role → flags
-	SpaceRemovals Space = 7 // time, source id → nothing: what the guard counts
-	SpaceLog      Space = 8 // sequence number → LogEntry
-	SpaceCycles   Space = 9 // cycle number → Cycle
+	SpaceMeta     Space = 1  // name → JSON: identity, attribute names, mark, counters, what engine keeps
+	SpacePeople   Space = 2  // source id → Person
+	SpaceByTarget Space = 3  // target id → source id
+	SpaceByMatch  Space = 4  // matching attribute, folded value, source id → nothing
+	SpaceOutbox   Space = 5  // class, due, source id → nothing
+	SpaceEdges    Space = 6  // parent, child, role → flags
+	SpaceRemovals Space = 7  // time, source id → nothing: what the guard counts
+	SpaceLog      Space = 8  // sequence number → LogEntry
+	SpaceCycles   Space = 9  // cycle number → Cycle
+	SpaceLogOf    Space = 10 // source id, sequence number → nothing: the log by person
 )
 
 // Spaces are all spaces, in the order of their numbers.
 var Spaces = [...]Space{SpaceMeta, SpacePeople, SpaceByTarget, SpaceByMatch, SpaceOutbox, SpaceEdges, SpaceRemovals,
-	SpaceLog, SpaceCycles}
+	SpaceLog, SpaceCycles, SpaceLogOf}
 
 // MaxKey is the longest key that every store takes, in bytes.
 const MaxKey = 4096

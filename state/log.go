@@ -9,17 +9,23 @@ import (
 // LogEntry is one record of the provisioning log: one change, or one decision not to change, of one person. The words
 // are those of Graph's provisioningObjectSummary.
 type LogEntry struct {
-	Sequence uint64        `json:"id"`
-	Time     time.Time     `json:"activityDateTime"`
-	Cycle    string        `json:"cycleId"`
-	Change   string        `json:"changeId"`
-	Action   string        `json:"provisioningAction"` // create, update, enable, disable, delete, other
-	Status   string        `json:"status"`             // success, failure, skipped, warning
-	Source   SourceRef     `json:"sourceIdentity"`
-	Target   TargetRef     `json:"targetIdentity"`
-	Reason   string        `json:"reason,omitempty"`
-	Code     string        `json:"errorCode,omitempty"`
-	Error    string        `json:"error,omitempty"`
+	Sequence uint64    `json:"id"`
+	Time     time.Time `json:"activityDateTime"`
+	Cycle    string    `json:"cycleId"`
+	Change   string    `json:"changeId"`
+	Action   string    `json:"provisioningAction"` // create, update, enable, disable, delete, other
+	Status   string    `json:"status"`             // success, failure, skipped, warning
+	Source   SourceRef `json:"sourceIdentity"`
+	Target   TargetRef `json:"targetIdentity"`
+	Reason   string    `json:"reason,omitempty"`
+	Code     string    `json:"errorCode,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	// Category is whose failure it is, in Graph's words: failure (the service's), nonServiceFailure (what it was given).
+	Category string `json:"errorCategory,omitempty"`
+	Details  string `json:"additionalDetails,omitempty"` // of an error: the service's own words
+	Remedy   string `json:"recommendedAction,omitempty"`
+	// By is the user of the machine who had it done, "" for the job itself.
+	By       string        `json:"initiatedBy,omitempty"`
 	Duration time.Duration `json:"durationInNanoseconds,omitempty"`
 	Modified []Modified    `json:"modifiedProperties,omitempty"`
 	Steps    []Step        `json:"provisioningSteps,omitempty"`

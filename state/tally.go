@@ -7,6 +7,7 @@ import "ringsync/connectors"
 type tally struct {
 	Counts
 	LastLog   uint64 `json:"lastLog"`
+	LogBytes  uint64 `json:"logBytes"` // what the entries of the log take, less their keys
 	LastCycle uint64 `json:"lastCycle"`
 }
 

@@ -199,18 +199,6 @@ func (tx *Tx) PruneRemovals(t time.Time) error {
 	return nil
 }
 
-// AppendLog adds the entry to the provisioning log and gives it the next sequence number.
-func (tx *Tx) AppendLog(e *LogEntry) error {
-	t := tx.counted()
-	e.Sequence = t.LastLog + 1
-	record, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("store the log entry of %s: %w", e.Source.ID, err)
-	}
-	t.LastLog++
-	return tx.w.Put(SpaceLog, numberKey(e.Sequence), record)
-}
-
 // PutCycle stores the record of a cycle. One without a number is new and gets the next.
 func (tx *Tx) PutCycle(c *Cycle) error {
 	t := tx.counted()

@@ -217,31 +217,6 @@ func (v *View) Removed(t time.Time) map[string]bool {
 	return ids
 }
 
-// Log yields the provisioning log from that sequence number on, oldest first. For an entry that cannot be read there
-// is a *DamagedError, and the next entry comes after it.
-func (v *View) Log(from uint64) iter.Seq2[LogEntry, error] {
-	return func(yield func(LogEntry, error) bool) {
-		for key, record := range v.scan(SpaceLog, numberKey(from), nil) {
-			var entry LogEntry
-			if err := json.Unmarshal(record, &entry); err != nil {
-				if !yield(LogEntry{}, damagedKey(SpaceLog, key, err)) {
-					return
-				}
-				continue
-			}
-			if !yield(entry, nil) {
-				return
-			}
-		}
-	}
-}
-
-// LastLog yields the last n entries of the provisioning log, oldest first.
-func (v *View) LastLog(n int) iter.Seq2[LogEntry, error] {
-	last := v.counted().LastLog
-	return v.Log(last + 1 - min(last, uint64(max(n, 0))))
-}
-
 // Cycles returns the last n cycles, newest first.
 func (v *View) Cycles(n int) []Cycle {
 	var cycles []Cycle
@@ -307,7 +282,7 @@ func (v *View) fail(err error) {
 }
 
 var spaceNames = [...]string{SpaceMeta: "meta", SpacePeople: "people", SpaceByTarget: "by target", SpaceByMatch: "by match",
-	SpaceOutbox: "outbox", SpaceEdges: "edges", SpaceRemovals: "removals", SpaceLog: "log", SpaceCycles: "cycles"}
+	SpaceOutbox: "outbox", SpaceEdges: "edges", SpaceRemovals: "removals", SpaceLog: "log", SpaceCycles: "cycles", SpaceLogOf: "log by person"}
 
 func damagedKey(space Space, key []byte, err error) error {
 	return &DamagedError{What: fmt.Sprintf("the record %x in space %s", key, spaceNames[space]), Err: err}

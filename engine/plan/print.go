@@ -68,13 +68,19 @@ func (t Text) WriteProvisioned(w io.Writer, p *Provisioned) error {
 func (t Text) WriteLog(w io.Writer, entries []state.LogEntry) error {
 	b := bufio.NewWriter(w)
 	for _, e := range entries {
-		fmt.Fprintf(b, "%s  %-7s  %-7s  %s", e.Time.UTC().Format(time.DateTime+"Z"), clean(e.Status), clean(e.Action),
-			nameOf(e.Source.DisplayName, e.Source.UserPrincipalName, e.Source.ID))
+		who := "the job"
+		if e.Source.ID != "" {
+			who = nameOf(e.Source.DisplayName, e.Source.UserPrincipalName, e.Source.ID)
+		}
+		fmt.Fprintf(b, "%s  %-7s  %-7s  %s", e.Time.UTC().Format(time.DateTime+"Z"), clean(e.Status), clean(e.Action), who)
 		if e.Target.ID != "" {
 			fmt.Fprintf(b, " → %s", clean(e.Target.ID))
 		}
 		if e.Reason != "" {
 			fmt.Fprintf(b, "  (%s)", clean(e.Reason))
+		}
+		if e.By != "" {
+			fmt.Fprintf(b, " by %s", clean(e.By))
 		}
 		fmt.Fprintln(b)
 		if !t.Brief {
