@@ -30,6 +30,7 @@ func (c *Config) check() {
 	c.checkTiming("schedule.full", c.Schedule.Full)
 	c.checkDeprovision()
 	c.checkNotify()
+	c.checkLog()
 	for i, who := range c.Safety.Protect {
 		if strings.TrimSpace(who) == "" {
 			c.doc.add(fmt.Sprintf("safety.protect[%d]", i), "an empty name protects nobody")
@@ -122,6 +123,15 @@ func (c *Config) checkTarget() {
 func (c *Config) checkTiming(path, text string) {
 	if _, err := ParseTiming(text); err != nil {
 		c.doc.add(path, "%s: %v", path, err)
+	}
+}
+
+func (c *Config) checkLog() {
+	if _, err := ParseAge(c.Log.Keep); err != nil {
+		c.doc.add("log.keep", "log.keep: %v", err)
+	}
+	if _, err := ParseSize(c.Log.Size); err != nil {
+		c.doc.add("log.size", "log.size: %v", err)
 	}
 }
 

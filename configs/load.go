@@ -108,7 +108,7 @@ func (c *Config) complete() {
 	if c.State.Path == "" && c.State.Etcd == nil {
 		c.State.Path = c.Job + ".db"
 	}
-	for _, path := range []*string{&c.State.Path, &c.Source.Credential.Certificate} {
+	for _, path := range []*string{&c.State.Path, &c.Source.Credential.Certificate, &c.Log.File} {
 		if *path == "" {
 			continue
 		}

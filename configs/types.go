@@ -18,6 +18,7 @@ type Config struct {
 	Quarantine  Quarantine  `yaml:"quarantine"`
 	Notify      Notify      `yaml:"notify"`
 	State       State       `yaml:"state"`
+	Log         Log         `yaml:"log"`
 
 	doc *document
 }
@@ -229,6 +230,17 @@ type Webhook struct {
 	URL string `yaml:"url" jsonschema:"required"`
 	// Key of the signature by which the receiver knows the sender. None: nothing is signed.
 	Secret Secret `yaml:"secret"`
+}
+
+// Log says how long the provisioning log is kept, and where a copy of it goes.
+type Log struct {
+	// How long entries are kept: a duration such as 90d, 12h or 1h30m; 0 is for ever.
+	Keep string `yaml:"keep" jsonschema:"default=90d"`
+	// How much space entries may take before the oldest go: a number with KB, MB or GB (of 1,000) or KiB, MiB or GiB (of
+	// 1,024); 0 is without limit.
+	Size string `yaml:"size" jsonschema:"default=512MB"`
+	// A file that gets each entry as a line of JSON too, for other programs; relative to this file's folder.
+	File string `yaml:"file"`
 }
 
 // State says where the job's memory is kept.

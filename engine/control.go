@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -429,6 +430,34 @@ func (j *Job) Log(ctx context.Context, from uint64, n int) (entries []state.LogE
 		return nil
 	})
 	return entries, err
+}
+
+// LogEnd returns the number of the last entry of the provisioning log, 0 if there never was one.
+func (j *Job) LogEnd(ctx context.Context) (end uint64, err error) {
+	err = j.store.View(ctx, func(v *state.View) error { end = v.LogEnd(); return nil })
+	return end, err
+}
+
+// LogOf returns up to n entries of the provisioning log about a person, newest first, that are older than a sequence
+// number. It looks at no other entry.
+func (j *Job) LogOf(ctx context.Context, id string, before uint64, n int) (entries []state.LogEntry, err error) {
+	err = j.store.View(ctx, func(v *state.View) (err error) { entries, err = v.LogOf(id, before, n); return err })
+	return entries, err
+}
+
+// PersonID returns the source id of the person whom a name stands for: an object id that is in the state or in the log,
+// a userPrincipalName, the id or userName of an account; "" if nobody is remembered by it.
+func (j *Job) PersonID(ctx context.Context, who string) (string, error) {
+	id := connectors.FoldID(who)
+	logged, err := j.LogOf(ctx, id, math.MaxUint64, 1)
+	if err != nil || len(logged) > 0 {
+		return id, err
+	}
+	p, err := j.findPerson(ctx, who)
+	if p == nil || err != nil {
+		return "", err
+	}
+	return p.ID, nil
 }
 
 // findPerson returns the record of a person named by source id, userPrincipalName, the account's userName or its id; nil if

@@ -31,6 +31,8 @@ func socketPath(state string) string { return state + ".sock" }
 type commandLine struct {
 	Args  []string `json:"args"`
 	Color bool     `json:"color"` // standard output takes colours
+	// User is who asks, by their own word: whoever can say so is the daemon's user or an administrator.
+	User string `json:"user"`
 }
 
 // frame is one line of the answer. The one with the exit code is the last; an answer that lacks it was cut off.
@@ -110,6 +112,7 @@ func (d *daemon) command(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context()) // which ends when the caller goes away
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
+	ctx = engine.WithActor(ctx, line.User)
 	c := &caller{daemon: d, color: line.Color, frames: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
 	code := c.run(ctx, append([]string{}, line.Args...)) // never nil, for which cobra would take the daemon's own
 	_ = c.send(frame{Exit: &code})                       // an error says that the caller is gone

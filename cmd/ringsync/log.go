@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -12,16 +10,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ringsync/configs"
 	"ringsync/engine"
-	"ringsync/engine/plan"
 	"ringsync/state"
 )
 
 // logQuery is what the flags of log ask for.
 type logQuery struct {
-	person, action, status, since string
-	last                          int
-	begin                         time.Time // what since comes to
+	person, action, status, since, cycle string
+	limit                                int
+	after                                uint64    // number of an entry
+	begin                                time.Time // what since comes to
+	id                                   string    // source id that person stands for, "" if nobody's
 }
 
 // The words of the provisioning log.
@@ -32,44 +32,52 @@ var (
 
 func newLogCommand(a *app) *cobra.Command {
 	q := &logQuery{}
+	var follow, csv bool
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "Show the provisioning log: what was done to whom, and what failed",
 		Long: `Shows the job's provisioning log, oldest first: every change that RingCentral acknowledged and every failure, with the
-attributes before and after. -q leaves the attributes out; --json prints each entry as one line of JSON, in the words of
-Microsoft Graph's provisioningObjectSummary. Times are in UTC.
+attributes before and after; links that were found, moved or lost; removals that were held; what was changed in the
+configuration; and what was done by hand, by whom. -q leaves the attributes out. Times are in UTC.
+
+--json prints each entry as one line of JSON in the shape of Microsoft Graph's provisioningObjectSummary, where enable is
+an update. --csv prints a table for spreadsheets; what one would take for a formula begins with an apostrophe there.
+--follow goes on with new entries as they come, until Ctrl-C. --after is for programs that fetch what is new; the table then
+has no line of names.
 
 Exit codes: 0 whatever there is; 1 failed; 64 wrong usage or configuration.`,
-		Example: `  ringsync log --status failure --since 24h
+		Example: `  ringsync log --status failure --since 7d
   ringsync log --person ada@contoso.com -n 0
-  ringsync log --since 2026-03-01 --json`,
+  ringsync log --since 2026-03-01 --csv > march.csv
+  ringsync log --follow --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := q.check(time.Now()); err != nil {
 				return err
 			}
-			read := func(j *job) ([]state.LogEntry, error) { return q.read(cmd.Context(), j.engine) }
-			return onJob(cmd.Context(), a, looks, read, func(entries []state.LogEntry) error {
-				if !a.json {
-					return plan.Text{Brief: a.quiet}.WriteLog(a.stdout, entries)
-				}
-				lines := json.NewEncoder(a.stdout)
-				lines.SetEscapeHTML(false)
-				for _, e := range entries {
-					if err := lines.Encode(e); err != nil {
-						return fmt.Errorf("print the log: %w", err)
-					}
-				}
-				return nil
-			})
+			if csv && a.json {
+				return usageError("--csv and --json exclude each other")
+			}
+			p := &logPrinter{app: a, csv: csv, bare: q.after > 0}
+			if follow {
+				return q.follow(cmd.Context(), p)
+			}
+			return onJob(cmd.Context(), a, looks, func(j *job) ([]state.LogEntry, error) {
+				p.systems = systems(j.config)
+				return q.read(cmd.Context(), j.engine)
+			}, p.print)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&q.person, "person", "", "only this `person`: object id, userPrincipalName, display name, account id or userName")
 	flags.StringVar(&q.action, "action", "", "only this `action`: "+strings.Join(logActions, ", "))
 	flags.StringVar(&q.status, "status", "", "only this `status`: "+strings.Join(logStatuses, ", "))
-	flags.StringVar(&q.since, "since", "", "only what is younger than a duration (24h) or a `time` (2026-03-01, 2026-03-01T08:00:00Z)")
-	flags.IntVarP(&q.last, "last", "n", 50, "only the last `number` of entries; 0 is all")
+	flags.StringVar(&q.since, "since", "", "only what is younger than a duration (24h, 7d) or a `time` (2026-03-01, 2026-03-01T08:00:00Z)")
+	flags.StringVar(&q.cycle, "cycle", "", "only this cycle, by its `id`")
+	flags.IntVarP(&q.limit, "limit", "n", 50, "only the last `number` of entries; 0 is all")
+	flags.Uint64Var(&q.after, "after", 0, "only entries with a higher `id`")
+	flags.BoolVarP(&follow, "follow", "f", false, "go on with new entries as they come")
+	flags.BoolVar(&csv, "csv", false, "print a table (RFC 4180)")
 	return cmd
 }
 
@@ -79,12 +87,12 @@ func (q *logQuery) check(now time.Time) error {
 		return unknownWord("--action", q.action, logActions...)
 	case q.status != "" && !slices.Contains(logStatuses, q.status):
 		return unknownWord("--status", q.status, logStatuses...)
-	case q.last < 0:
-		return usageError("-n cannot be %d", q.last)
+	case q.limit < 0:
+		return usageError("-n cannot be %d", q.limit)
 	case q.since == "":
 		return nil
 	}
-	if age, err := time.ParseDuration(q.since); err == nil {
+	if age, err := configs.ParseAge(q.since); err == nil {
 		q.begin = now.Add(-age)
 		return nil
 	}
@@ -94,25 +102,36 @@ func (q *logQuery) check(now time.Time) error {
 			return nil
 		}
 	}
-	return usageError("--since cannot be %q; it is a duration (24h) or a time (2026-03-01, 2026-03-01T08:00:00Z)", q.since)
+	return usageError("--since cannot be %q; it is a duration (24h, 7d) or a time (2026-03-01, 2026-03-01T08:00:00Z)", q.since)
 }
 
 func (q *logQuery) matches(e *state.LogEntry) bool {
 	names := []string{e.Source.ID, e.Source.UserPrincipalName, e.Source.DisplayName, e.Target.ID, e.Target.UserName}
 	return (q.action == "" || e.Action == q.action) && (q.status == "" || e.Status == q.status) &&
-		(q.person == "" || slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, q.person) }))
+		(q.cycle == "" || strings.EqualFold(e.Cycle, q.cycle)) &&
+		(q.person == "" || q.id != "" && e.Source.ID == q.id ||
+			slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, q.person) }))
 }
 
 // logPage is how many entries are looked at in one go.
 const logPage = 1000
 
-// read returns the last entries that match, oldest first.
+// read returns the last entries that match, oldest first. Of somebody who is known only their own entries are looked at.
 func (q *logQuery) read(ctx context.Context, j *engine.Job) (found []state.LogEntry, err error) {
-	for e, err := range backwards(ctx, j) {
+	entries := backwards(ctx, j)
+	if q.person != "" {
+		if q.id, err = j.PersonID(ctx, q.person); err != nil {
+			return nil, err
+		}
+		if q.id != "" {
+			entries = backwardsOf(ctx, j, q.id)
+		}
+	}
+	for e, err := range entries {
 		if err != nil {
 			return nil, err
 		}
-		if e.Time.Before(q.begin) || q.last > 0 && len(found) == q.last {
+		if e.Sequence <= q.after || e.Time.Before(q.begin) || q.limit > 0 && len(found) == q.limit {
 			break
 		}
 		if q.matches(e) {
@@ -141,6 +160,27 @@ func backwards(ctx context.Context, j *engine.Job) iter.Seq2[*state.LogEntry, er
 		}
 		if err != nil {
 			yield(nil, err)
+		}
+	}
+}
+
+// backwardsOf yields what the log says of one person, from its end.
+func backwardsOf(ctx context.Context, j *engine.Job, id string) iter.Seq2[*state.LogEntry, error] {
+	return func(yield func(*state.LogEntry, error) bool) {
+		for before := uint64(math.MaxUint64); ; {
+			page, err := j.LogOf(ctx, id, before, logPage)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page {
+				if before = page[i].Sequence; !yield(&page[i], nil) {
+					return
+				}
+			}
+			if len(page) < logPage {
+				return
+			}
 		}
 	}
 }

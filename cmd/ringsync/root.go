@@ -11,6 +11,7 @@ import (
 
 	"ringsync/configs"
 	"ringsync/connectors"
+	"ringsync/engine"
 )
 
 // app is one run of the program: its streams, the global flags, and what they amount to.
@@ -126,6 +127,9 @@ func (a *app) start(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	a.log = slog.New(handler)
+	if a.caller == nil {
+		cmd.SetContext(engine.WithActor(cmd.Context(), localUser()))
+	}
 	a.started = true
 	return nil
 }

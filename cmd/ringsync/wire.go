@@ -97,6 +97,31 @@ func openSource(a *app, c *configs.Config, slots *connectors.Slots, defaultAcces
 // open opens the state and builds the job over it. A dry run gets a state that keeps its changes to itself: a missing
 // file stays missing, and an existing one is opened for reading only.
 func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, err error) {
+	j, err := openRecords(ctx, c, dry)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.close())
+		}
+	}()
+	resolved, err := engine.DefaultAccess(ctx, j.store)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.connect(a, resolved); err != nil {
+		return nil, err
+	}
+	j.engine = engine.New(j.store, j.source, j.options(a))
+	if dry {
+		return j, nil
+	}
+	return j, j.engine.Configured(ctx, settings(c))
+}
+
+// openRecords opens the state as open does, and nothing else.
+func openRecords(ctx context.Context, c *configs.Config, dry bool) (_ *job, err error) {
 	j, err := newJob(c)
 	if err != nil {
 		return nil, err
@@ -121,14 +146,6 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 	if j.store, err = j.bind(ctx, db); err != nil {
 		return nil, err
 	}
-	resolved, err := engine.DefaultAccess(ctx, j.store)
-	if err != nil {
-		return nil, err
-	}
-	if err := j.connect(a, resolved); err != nil {
-		return nil, err
-	}
-	j.engine = engine.New(j.store, j.source, j.options(a))
 	return j, nil
 }
 
@@ -214,7 +231,7 @@ func (j *job) options(a *app) engine.Options {
 		},
 		Guard:       engine.Guard{Count: c.Safety.Removals.Count, Percent: c.Safety.Removals.Percent, From: c.Safety.Removals.From},
 		Thresholds:  engine.Thresholds{MinAttempts: c.Quarantine.MinAttempts, FailurePercent: c.Quarantine.FailurePercent},
-		Concurrency: c.Target.Concurrency, AuditShare: c.Target.AuditShare, Logger: a.log,
+		Concurrency: c.Target.Concurrency, AuditShare: c.Target.AuditShare, Logbook: logbook(c), Logger: a.log,
 	}
 }
 
