@@ -93,6 +93,9 @@ func (j *Job) heldBack(p *state.Person, cycle string, now time.Time) *state.LogE
 	}
 	e.Steps = e.Steps[:1]
 	hold(e, p.Held)
+	if p.Vanished {
+		e.Reason = "account " + p.TargetID + " is gone; what follows " + e.Reason
+	}
 	return e
 }
 

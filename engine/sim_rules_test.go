@@ -228,7 +228,7 @@ func (h *history) checkLog(writes []*write) {
 				return err
 			}
 			h.logged = e.Sequence
-			if e.Status == "success" || e.Status == "warning" {
+			if e.Action != "other" && (e.Status == "success" || e.Status == "warning") {
 				entries[e.Target.ID]++
 			}
 		}
