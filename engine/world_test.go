@@ -68,6 +68,7 @@ type setup struct {
 	retryBase   time.Duration
 	concurrency int // 0: 4
 	audit       float64
+	logbook     engine.LogOptions
 	rules       func([]mapping.Rule) []mapping.Rule
 }
 
@@ -195,6 +196,7 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	job := engine.New(store, c.source, engine.Options{
 		Name: "contoso", Slots: c.slots, Mapping: c.mapping, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested,
 		Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: w.concurrency(), AuditShare: w.setup.audit,
+		Logbook:   w.setup.logbook,
 		RetryBase: max(time.Millisecond, w.setup.retryBase), Logger: slog.New(slog.DiscardHandler),
 		Policy: plan.Policy{
 			Create: !w.setup.noCreate, Update: true, Disable: true, Delete: w.setup.delete,

@@ -112,7 +112,8 @@ func TestSameThroughDaemon(t *testing.T) {
 	s.must(t, exitHeld, "sync")
 	s.dir.UpdateUser(s.people[5], map[string]any{"jobTitle": "Astronaut"})
 	commands := [][]string{
-		{"outbox"}, {"outbox", "--json"}, {"outbox", "--held", "-q"}, {"log"}, {"log", "--json", "-n", "3"},
+		{"outbox"}, {"outbox", "--json"}, {"outbox", "--held", "-q"}, {"log", "--action", "create"},
+		{"log", "--json", "-n", "3", "--status", "skipped"}, {"log", "--csv", "--person", s.people[5]},
 		{"diff"}, {"diff", "--json"}, {"diff", "-q"}, {"diff", "--user", s.people[5]}, {"diff", "--user", s.people[0], "--json"},
 		{"diff", "--user", "nobody"}, {"approve", "9"}, {"approve", "9", "--json"}, {"approve", "x"}, {"log", "--since", "x"},
 		{"restart", "--reset", "links"}, {"outbox", "--hold"}, {"restart", "--reset", "escrows", "--json"},
@@ -132,7 +133,7 @@ func TestSameThroughDaemon(t *testing.T) {
 			t.Errorf("ringsync %q alone:\n%+v\nthrough the daemon:\n%+v", commands[i], alone[i], through)
 		}
 	}
-	for i, want := range []int{exitOK, exitOK, exitOK, exitOK, exitOK, exitHeld, exitHeld, exitHeld, exitDifferences, exitHeld,
+	for i, want := range []int{exitOK, exitOK, exitOK, exitOK, exitOK, exitOK, exitHeld, exitHeld, exitHeld, exitDifferences, exitHeld,
 		exitFailed, exitFailed, exitFailed, exitUsage, exitUsage, exitUsage, exitUsage, exitOK} {
 		if alone[i].code != want {
 			t.Errorf("ringsync %q exits with %d, want %d", commands[i], alone[i].code, want)
