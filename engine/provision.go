@@ -94,6 +94,7 @@ func (d *demand) decide(ctx context.Context, who []string) error {
 		return err
 	}
 	defer j.reading.release()
+	j.cycle = d.errand.round.cycle.ID
 	var mark state.Mark
 	marked := false
 	err := j.store.View(ctx, func(v *state.View) error {
@@ -137,7 +138,7 @@ func (d *demand) decide(ctx context.Context, who []string) error {
 	if err != nil {
 		return err
 	}
-	held, err = j.releaseSome(ctx, d.errand.people, func(*state.Person) bool { return true })
+	held, err = j.releaseSome(ctx, d.errand.round.cycle.ID, d.errand.people, func(*state.Person) bool { return true })
 	d.warn(held)
 	if err != nil {
 		return err

@@ -24,11 +24,11 @@ func (j *Job) release(ctx context.Context, c state.Cycle) (warning string, err e
 	if err != nil {
 		return "", err
 	}
-	return j.releaseSome(ctx, later, func(p *state.Person) bool { return p.RetryCycle <= c.Number })
+	return j.releaseSome(ctx, c.ID, later, func(p *state.Person) bool { return p.RetryCycle <= c.Number })
 }
 
 // releaseSome makes due who of these people is in the outbox, and those in escrow whose turn it is; see release.
-func (j *Job) releaseSome(ctx context.Context, ids []string, turn func(*state.Person) bool) (warning string, err error) {
+func (j *Job) releaseSome(ctx context.Context, cycle string, ids []string, turn func(*state.Person) bool) (warning string, err error) {
 	if len(ids) == 0 {
 		return "", nil
 	}
@@ -65,7 +65,7 @@ func (j *Job) releaseSome(ctx context.Context, ids []string, turn func(*state.Pe
 				p.Held, held = judged.list, true
 				p.Escrowed, p.RetryCycle, p.Due = false, 0, now
 				p.Class = j.place(p)
-				if err := tx.AppendLog(j.heldBack(p, c.ID, now)); err != nil {
+				if err := tx.AppendLog(j.heldBack(p, cycle, now)); err != nil {
 					return err
 				}
 			}

@@ -176,7 +176,10 @@ func (i *importer) take(tx *Tx, l *line) error {
 	case l.Log != nil:
 		i.n.Log++
 		var e LogEntry
-		return putNumbered(tx, SpaceLog, l.Log, &e, &e.Sequence, i.header.LastLog)
+		if err := putNumbered(tx, SpaceLog, l.Log, &e, &e.Sequence, i.header.LastLog); err != nil {
+			return err
+		}
+		return tx.indexLog(&e, len(l.Log))
 	case l.End == nil:
 		return errors.New("the line holds nothing that is known")
 	}

@@ -18,13 +18,19 @@ func (tx *Tx) AppendLog(e *LogEntry) error {
 		return fmt.Errorf("store the log entry of %s: %w", e.Source.ID, err)
 	}
 	t.LastLog++
-	t.LogBytes += uint64(len(record))
-	if checkID(e.Source.ID) == nil {
-		if err := tx.w.Put(SpaceLogOf, logOfKey(e.Source.ID, e.Sequence), nil); err != nil {
-			return err
-		}
+	if err := tx.indexLog(e, len(record)); err != nil {
+		return err
 	}
 	return tx.w.Put(SpaceLog, numberKey(e.Sequence), record)
+}
+
+// indexLog puts an entry, whose record takes so many bytes, into the log by person and counts it.
+func (tx *Tx) indexLog(e *LogEntry, size int) error {
+	tx.counted().LogBytes += uint64(size)
+	if checkID(e.Source.ID) != nil {
+		return nil
+	}
+	return tx.w.Put(SpaceLogOf, logOfKey(e.Source.ID, e.Sequence), nil)
 }
 
 // TrimLog drops up to most of the oldest entries: those before a moment, and those that make the log larger than size

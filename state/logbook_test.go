@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -193,6 +194,29 @@ func TestTrimDamagedLog(t *testing.T) {
 	view(t, s, func(v *state.View) {
 		if entries, err := v.LogOf("a", math.MaxUint64, 9); err != nil || len(entries) != 0 {
 			t.Errorf("of the damaged one's person: %v, %v", entries, err)
+		}
+	})
+}
+
+// An export brings the log with its index and its size.
+func TestImportedLog(t *testing.T) {
+	s, _ := logbook(t, 30)
+	var file bytes.Buffer
+	_, err := s.Export(t.Context(), &file)
+	db := state.NewOverlay(nil)
+	if err == nil {
+		_, err = state.Import(t.Context(), db, &file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = bound(t, db)
+	view(t, s, func(v *state.View) {
+		if entries, err := v.LogOf("a", math.MaxUint64, 1); err != nil || len(entries) != 1 || entries[0].Sequence != 28 {
+			t.Errorf("the last entry of a is %+v, %v", entries, err)
+		}
+		if !v.LogDue(time.Time{}, 1) {
+			t.Error("the size of the log is forgotten")
 		}
 	})
 }
