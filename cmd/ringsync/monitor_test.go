@@ -148,6 +148,7 @@ func watchedJob(t *testing.T) (*monitor, *watched) {
 	s := newStage(t, 3, 1, ringcentraltest.Options{Licenses: -1})
 	a := &app{stderr: os.Stderr, monitor: newMonitor()}
 	root := newRootCommand(a) // which gives the flags their defaults
+	root.SetContext(t.Context())
 	a.configPath = s.config
 	if err := a.start(root, nil); err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ the copy was made. Held removals stay held, and a pause stays.
 To restore: stop the daemon, move the old state file away, put the copy at state.path, start the daemon.
 
 Exit codes: 0 copied; 1 failed, or there is such a file already; 64 wrong usage or configuration.`,
-		Example: `  ringsync state backup /var/backups/contoso-$(date +%F).db`,
+		Example: `  ringsync state backup /var/backups/contoso.db`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := a.place("backup", args[0])
@@ -73,7 +73,7 @@ personal data: people's names, mail addresses and all attributes that are mapped
 
 Exit codes: 0 written; 1 failed, or there is such a file already; 64 wrong usage or configuration.`,
 		Example: `  ringsync state export contoso.jsonl
-  ringsync state export | grep '"held"'`,
+  ringsync state export > contoso.jsonl`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := ""
