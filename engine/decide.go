@@ -387,7 +387,7 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 			}
 			rule.scope, rule.reason = r.seen[id].scope, r.seen[id].why
 		default:
-			rule.scope, rule.reason = j.unassigned(s.Row), ""
+			rule.scope, rule.reason = r.unassigned(s.Row)
 		}
 		rulings[id] = rule
 		return nil
@@ -398,13 +398,16 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 	return warnings, err
 }
 
-// unassigned is the scope of somebody who is not assigned.
-func (j *Job) unassigned(row connectors.Row) state.Scope {
-	on, said := row.Values[connectors.SlotAccountEnabled].AsBool()
-	if said && !on && j.Policy.Deprovision[state.Unassigned] == plan.DeprovisionKeep {
-		return state.Disabled // a cause that is kept leaves room for one that is not
+// unassigned is the scope of somebody who is not assigned, and why. If that cause is kept it leaves room for one that is
+// not: a disabled account, or a scoping filter.
+func (r *reading) unassigned(row connectors.Row) (scope state.Scope, why string) {
+	if r.job.Policy.Deprovision[state.Unassigned] == plan.DeprovisionKeep {
+		linked := &state.Person{TargetID: row.ID} // for others it makes no difference
+		if s := r.scope(row, linked); s.scope > state.InScope {
+			return s.scope, s.why
+		}
 	}
-	return state.Unassigned
+	return state.Unassigned, ""
 }
 
 // doubtful returns why nobody can say whether the person is assigned: they were known through a group that could not be

@@ -357,7 +357,8 @@ func (d *demand) place(s *subject) error {
 	case unread != nil:
 		s.why = unread
 	case s.before.ID != "":
-		d.rulings[s.id] = ruling{scope: j.unassigned(*s.row)}
+		scope, why := r.unassigned(*s.row)
+		d.rulings[s.id] = ruling{scope: scope, reason: why}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"ringsync/engine"
 	"ringsync/engine/plan"
 	"ringsync/mapping"
+	"ringsync/mapping/filter"
 	"ringsync/state"
 	"ringsync/state/bolt"
 )
@@ -65,6 +66,7 @@ func TestCauseAfterOneThatKeeps(t *testing.T) {
 	hardDelete := func(w *world, id string) { w.dir.HardDelete(id) }
 	softDelete := func(w *world, id string) { w.dir.SoftDelete(id) }
 	disable := func(w *world, id string) { w.dir.UpdateUser(id, map[string]any{"accountEnabled": false}) }
+	transfer := func(w *world, id string) { w.dir.UpdateUser(id, map[string]any{"department": "Finance"}) }
 	for _, test := range []struct {
 		name        string
 		kept        state.Scope
@@ -73,10 +75,14 @@ func TestCauseAfterOneThatKeeps(t *testing.T) {
 		{"unassigned, then hard-deleted", state.Unassigned, leave, hardDelete},
 		{"unassigned, then disabled", state.Unassigned, leave, disable},
 		{"unassigned, then soft-deleted", state.Unassigned, leave, softDelete},
+		{"unassigned, then out of scope", state.Unassigned, leave, transfer},
 		{"soft-deleted, then hard-deleted", state.SoftDeleted, softDelete, hardDelete},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, func(s *setup) { s.deprovision[test.kept] = plan.DeprovisionKeep })
+			w := newWorld(t, func(s *setup) {
+				s.deprovision[test.kept] = plan.DeprovisionKeep
+				s.filters = []filter.Group{{Name: "not finance", All: []filter.Clause{{Attribute: "department", Operator: "NOT EQUALS", Value: "Finance"}}}}
+			})
 			id := w.people[0]
 			w.sync()
 			test.first(w, id)

@@ -298,8 +298,8 @@ func (n *network) askTarget(w *wire, req *http.Request, r *roll, body []byte, se
 	words := ""
 	if r.bad {
 		fault, words = targetFault(r, req)
-		if fault.HalfList && n.h.first && n.h.plan.account.AllowDuplicates {
-			fault, words = nil, "" // a first cycle takes the list for whole, and RingCentral itself for keeping mails unique
+		if fault.HalfList && n.h.first {
+			fault, words = nil, "" // a first cycle takes the list for whole
 		}
 	}
 	n.h.account.Fault(func(*http.Request) *ringcentraltest.Fault { return fault })

@@ -50,10 +50,10 @@ func (h *history) observe(w *write) {
 }
 
 // owner returns whose account was written. One that shows the mark of somebody who has left may have gone over to their
-// successor, which only the state can tell.
+// successor, and one that was linked and never written shows none: only the state can tell.
 func (h *history) owner(w *write) string {
 	id := h.shown(w)
-	if _, live := h.user(id); id == "" || live {
+	if _, live := h.user(id); live {
 		return id
 	}
 	h.must(h.process.store.View(h.process.after(), func(v *state.View) error {
