@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -239,4 +240,32 @@ func TestBatchItemsThrottled(t *testing.T) {
 			t.Errorf("%d batches, want 3 and 3 again", got)
 		}
 	})
+}
+
+// Somebody restored between the question for the user and the one for the recycle bin is in neither answer, and is not
+// gone for good.
+func TestStandingOfSomebodyRestoredMeanwhile(t *testing.T) {
+	d := entratest.New(entratest.Options{})
+	people, _ := d.Populate(2, 0)
+	d.SoftDelete(people[0])
+	c := newClientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if bytes.Contains(body, []byte("deletedItems")) {
+			d.Restore(people[0])
+		}
+		d.ServeHTTP(w, r)
+	}), func(*Options) {})
+	err := c.Standing(t.Context(), people[:1], func(s connectors.Standing) error {
+		if s.Doubt == nil || s.Row.Removed != connectors.NotRemoved {
+			t.Errorf("%+v", s)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -125,18 +125,51 @@ func (c *Client) absent(ctx context.Context, ids []string, emit func(connectors.
 	if err != nil {
 		return err
 	}
+	var purged []string
 	for i, id := range ids {
 		s := connectors.Standing{ID: id, Row: connectors.Row{ID: id}}
 		switch a := answers[i]; {
+		case noSuchObject(a):
+			purged = append(purged, id)
+			continue
 		case a.ok():
 			s.Row.Removed = connectors.SoftDeleted
 		case a.Status == http.StatusForbidden:
 			s.Row.Removed = connectors.SoftDeleted
 			c.log.Info("a deleted user is taken for restorable, because deletedItems may not be read", "user", id)
-		case noSuchObject(a):
-			s.Row.Removed = connectors.HardDeleted
 		default:
 			s.Doubt = a.problem(query{op: "look for deleted user " + id, permission: permUsers})
+		}
+		if err := emit(s); err != nil {
+			return err
+		}
+	}
+	return c.purged(ctx, purged, emit)
+}
+
+// purged asks once more about those whom the recycle bin does not hold: who was restored between the two questions is in
+// neither answer, and nothing is as final as what follows from being gone for good.
+func (c *Client) purged(ctx context.Context, ids []string, emit func(connectors.Standing) error) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var paths []string
+	for _, id := range ids {
+		paths = append(paths, "/users/"+escape(id)+"?$select=id")
+	}
+	answers, err := c.batch(ctx, query{op: "ask again for deleted users", permission: permUsers}, paths)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		s := connectors.Standing{ID: id, Row: connectors.Row{ID: id}}
+		switch q := (query{op: "ask again for user " + id, permission: permUsers}); {
+		case noSuchObject(answers[i]):
+			s.Row.Removed = connectors.HardDeleted
+		case answers[i].ok():
+			s.Doubt = &connectors.Error{Fault: connectors.FaultTransient, Op: q.op, Detail: "the user was restored a moment ago"}
+		default:
+			s.Doubt = answers[i].problem(q)
 		}
 		if err := emit(s); err != nil {
 			return err
