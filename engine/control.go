@@ -105,6 +105,12 @@ func (j *Job) Restart(ctx context.Context, r Reset) error {
 	return j.changeAll(ctx, func(p *state.Person) bool {
 		switch {
 		case r.Links && p.TargetID != "" && !goingOver(p):
+			for _, name := range MatchingNames(j.Mapping) {
+				if value := known(p, name); value != "" {
+					// The account goes by it, whatever is wanted by the time it is looked for, and a list may be short.
+					p.Tried = appendNew(p.Tried, state.MatchKey(name, value))
+				}
+			}
 			j.unlink(p)
 			p.Scope, p.Class, p.Due, p.Held = state.ScopeUnknown, state.ClassNone, time.Time{}, 0
 		case r.Escrows && p.Escrowed:

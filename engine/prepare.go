@@ -63,7 +63,7 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 
 // link finds the person's account, or finds that a create would collide.
 func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *state.Person) error {
-	if p.Unsettled || len(p.Tried) > 0 {
+	if (p.Unsettled || len(p.Tried) > 0) && !l.owns(p) { // what the list shows as theirs, match takes first
 		// What a create of ours may have made comes before any conflict: it may be what the conflict is about.
 		hit, found, err := j.matchMade(ctx, target, p)
 		if err != nil {
