@@ -276,7 +276,8 @@ func (x *exporter) judgeLinked(tx *state.Tx, p *state.Person, cycle state.Cycle,
 	return errors.Join(tx.AppendLog(x.job.heldBack(p, cycle.ID, now)), tx.PutPerson(p))
 }
 
-// judgeLate asks the guard about a removal that only showed itself when the account was read.
+// judgeLate asks the guard about a removal that only showed itself when the account was read, or that comes out of
+// escrow.
 func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time.Time) (plan.Change, error) {
 	c := x.job.change(o.prepared, plan.StatusPending)
 	held, err := x.judgeOne(tx, p, now)
@@ -284,6 +285,7 @@ func (x *exporter) judgeLate(tx *state.Tx, p *state.Person, o *outcome, now time
 		return c, err
 	}
 	p.Class, p.Due, p.Held = state.ClassRemove, now, held
+	p.Escrowed, p.RetryCycle = false, 0
 	if held != 0 {
 		p.Class = x.job.place(p)
 		c.Status, c.Held = plan.StatusHeld, held

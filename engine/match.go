@@ -21,17 +21,20 @@ type conflict struct {
 
 func (c *conflict) Error() string { return c.text }
 
+// matchMarked looks in the list for the account that carries the person's mark. The mark that a create of ours leaves is
+// better than any mail, which may have changed since.
+func (j *Job) matchMarked(l *listing, p *state.Person) (connectors.Resource, bool, error) {
+	if !l.owns(p) {
+		return connectors.Resource{}, false, nil
+	}
+	mark := wanted(p, plan.AttrExternalID)
+	return j.one(plan.AttrExternalID, mark, l.marked[connectors.FoldID(mark)], nil)
+}
+
 // match looks for the account of somebody who has no link: each matching attribute in order, the first with any hit
 // decides (facts: Entra's matchingPriority). The list answers only where it can be relied on, see listing.proves: what it
 // leaves out may be the account, or a second one.
 func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *state.Person) (connectors.Resource, bool, error) {
-	if l != nil {
-		// The mark that a create of ours leaves is better than any mail, which may have changed since.
-		mark := wanted(p, plan.AttrExternalID)
-		if hits := l.marked[connectors.FoldID(mark)]; len(hits) > 0 {
-			return j.one(plan.AttrExternalID, mark, hits, nil)
-		}
-	}
 	for _, slot := range j.Policy.Matching {
 		name := j.target.Names()[slot]
 		a := p.Attribute(name)

@@ -160,6 +160,10 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 		if list := late[p.ID]; list != 0 {
 			p.Held, p.Class = list, state.ClassHeld
 			results[i].decision = plan.Decision{}
+		} else if results[i].unjudged() {
+			if err := j.yield(ctx, &results[i]); err != nil {
+				return err
+			}
 		}
 		if results[i].free {
 			report.Strangers--
@@ -189,8 +193,8 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 	return nil
 }
 
-// foreseeGuard asks the guard, as the exporter will, about removals that only matching has brought up: the account that
-// was found has another userName, say. It returns the held list of those that would be held.
+// foreseeGuard asks the guard, as the exporter will, about removals that only matching has brought up (the account that
+// was found has another userName, say) and about those that come out of escrow. It returns the held list of those that would be held.
 func (j *Job) foreseeGuard(ctx context.Context, people []*state.Person, results []prepared) (held map[string]uint32, err error) {
 	held = map[string]uint32{}
 	err = j.store.View(ctx, func(v *state.View) error {
@@ -201,7 +205,8 @@ func (j *Job) foreseeGuard(ctx context.Context, people []*state.Person, results 
 			}
 		}
 		for i, p := range people {
-			if !results[i].decision.Removal || p.Class == state.ClassRemove && !results[i].linked {
+			released := p.Escrowed && !p.Due.After(j.Now())
+			if !results[i].decision.Removal || p.Class == state.ClassRemove && !results[i].linked && !released {
 				continue
 			}
 			asked.adding++ // those before count as done or as waiting, and so here

@@ -54,24 +54,29 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 	if p.Held != 0 && out.decision.Removal {
 		out.decision = j.Policy.HoldBack(out.decision)
 	}
-	if out.decision.Action == plan.None || out.decision.Action == plan.Create || p.Scope != state.InScope {
-		return out
+	if !out.unjudged() {
+		out.err = j.yield(ctx, &out)
 	}
-	out.err = j.store.View(ctx, func(v *state.View) error { return j.yield(v, &out) })
 	return out
 }
 
+// unjudged reports whether finding the account has brought up a removal. The guard judges it before any rival is looked for,
+// as it does with removals that a cycle finds: which of two people is linked first must make no difference.
+func (p prepared) unjudged() bool { return p.linked && p.decision.Removal }
+
 // link finds the person's account, or finds that a create would collide.
 func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *state.Person) error {
-	if (p.Unsettled || len(p.Tried) > 0) && !l.owns(p) { // what the list shows as theirs, match takes first
-		// What a create of ours may have made comes before any conflict: it may be what the conflict is about.
-		hit, found, err := j.matchMade(ctx, target, p)
-		if err != nil {
-			return err
-		}
-		if found {
-			return j.adopt(ctx, target, l, p, hit)
-		}
+	// What is theirs, or what a create of ours may have made, comes before any conflict: it may be what the conflict is
+	// about, and who has an account wants no other.
+	hit, found, err := j.matchMarked(l, p)
+	if err == nil && !found && (p.Unsettled || len(p.Tried) > 0) {
+		hit, found, err = j.matchMade(ctx, target, p)
+	}
+	if err != nil {
+		return err
+	}
+	if found {
+		return j.adopt(ctx, target, l, p, hit)
 	}
 	if p.Scope == state.InScope {
 		err := j.store.View(ctx, func(v *state.View) error {
@@ -85,8 +90,7 @@ func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *stat
 			return err
 		}
 	}
-	hit, found, err := j.match(ctx, target, l, p)
-	if err != nil || !found {
+	if hit, found, err = j.match(ctx, target, l, p); err != nil || !found {
 		return err
 	}
 	return j.adopt(ctx, target, l, p, hit)
@@ -95,18 +99,21 @@ func (j *Job) link(ctx context.Context, target TargetReader, l *listing, p *stat
 // yield takes out of an update what would give the person a matching value that somebody else holds: the matching
 // attribute and every attribute with the same value, since the mail that is a user name must be free as a mail too. The
 // rest goes out.
-func (j *Job) yield(v *state.View, out *prepared) error {
-	changes := slices.ContainsFunc(out.decision.Differences, func(d plan.Difference) bool { return slices.Contains(j.Policy.Matching, d.Slot) })
-	if !changes {
+func (j *Job) yield(ctx context.Context, out *prepared) error {
+	d := out.decision
+	changes := slices.ContainsFunc(d.Differences, func(d plan.Difference) bool { return slices.Contains(j.Policy.Matching, d.Slot) })
+	if !changes || d.Action == plan.Create || out.person.Scope != state.InScope {
 		return nil
 	}
-	rival, attribute, value, err := j.rivals(v, out.person)
-	if err != nil || rival == nil {
-		return err
-	}
-	out.conflict = rivalry(out.person, rival, attribute, value)
-	j.withhold(out, value)
-	return nil
+	return j.store.View(ctx, func(v *state.View) error {
+		rival, attribute, value, err := j.rivals(v, out.person)
+		if err != nil || rival == nil {
+			return err
+		}
+		out.conflict = rivalry(out.person, rival, attribute, value)
+		j.withhold(out, value)
+		return nil
+	})
 }
 
 // withhold takes every difference that would give the person the value out of the decision.

@@ -112,6 +112,28 @@ func TestReturnedPeopleWaitNoMore(t *testing.T) {
 	w.settled()
 }
 
+// A rename that had waited for a mail to become free went out beside as many removals as the limit allows.
+func TestRemovalOutOfEscrowIsJudged(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.people = 40 }) // a limit of 4
+	w.sync()
+	w.dir.UpdateUser(w.people[0], map[string]any{"mail": w.mail(w.people[1])})
+	if r := w.sync(); r.Summary.Escrowed != 1 {
+		t.Fatalf("%+v", r.Summary)
+	}
+	w.dir.UpdateUser(w.people[1], map[string]any{"mail": "free@contoso.com"})
+	for _, id := range w.people[10:13] {
+		w.leave(id)
+	}
+	dry := w.diff()
+	r := w.sync()
+	if r.Summary.Disable != 3 || r.Summary.Update != 1 || r.Summary.Held != 1 {
+		t.Errorf("%+v %v", r.Summary, r.Warnings)
+	}
+	if dry.Summary != r.Summary {
+		t.Errorf("the dry run said %+v, the sync did %+v", dry.Summary, r.Summary)
+	}
+}
+
 // Removals of one day count together, however many cycles they are spread over.
 func TestRemovalsOfADayCountTogether(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.people = 40 }) // a limit of 4

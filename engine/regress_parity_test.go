@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
 	"ringsync/engine/plan"
 	"ringsync/mapping"
 )
@@ -64,6 +66,15 @@ func TestDiffSaysWhatSyncDoes(t *testing.T) {
 			w.dir.UpdateUser(w.people[1], map[string]any{"mail": "free@contoso.com"})
 			w.dir.UpdateUser(w.people[0], map[string]any{"mail": mail})
 		}, plan.Summary{Update: 2, Unchanged: 10}},
+		{"mails swapped, and the state lost", func(s *setup) { s.guard, s.concurrency = engine.Guard{From: 1}, 1 }, func(w *world) {
+			w.sync()
+			for i := range 6 {
+				one, other := w.mail(w.people[i]), w.mail(w.people[11-i])
+				w.dir.UpdateUser(w.people[i], map[string]any{"mail": other})
+				w.dir.UpdateUser(w.people[11-i], map[string]any{"mail": one})
+			}
+			w.must(os.Remove(w.path))
+		}, plan.Summary{Held: 12}},
 		{"rehired", nil, func(w *world) {
 			w.sync()
 			mail := w.mail(w.people[0])

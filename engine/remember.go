@@ -57,10 +57,8 @@ func (j *Job) releaseSome(ctx context.Context, cycle string, ids []string, turn 
 		held := false
 		for _, p := range people {
 			switch {
-			case judged.list == 0 || !removesAgain(p):
-				p.Due = now
-			case conflicting(p.Failure) && p.Scope == state.InScope:
-				continue
+			case judged.list == 0 || !removesAgain(p) || conflicting(p.Failure) && p.Scope == state.InScope:
+				p.Due = now // what is still in conflict takes nothing away; what is not is judged again before it is sent
 			default:
 				p.Held, held = judged.list, true
 				p.Escrowed, p.RetryCycle, p.Due = false, 0, now

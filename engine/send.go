@@ -74,7 +74,8 @@ func (x *exporter) send(ctx context.Context, id string) (o outcome) {
 	if p.TargetID != "" && !x.claim(ctx, &o) {
 		return o
 	}
-	if o.decision.Removal && (class != state.ClassRemove || o.linked) {
+	if o.decision.Removal && (class != state.ClassRemove || o.linked || p.Escrowed) {
+		// Who is in escrow was not counted as waiting, so others may have taken their place below the limit.
 		o.late = true
 		return o
 	}
