@@ -151,6 +151,7 @@ func TestFullInsteadOfIncremental(t *testing.T) {
 		{"other filters", func(w *world) {
 			w.setup.filters = []filter.Group{{Name: "f", All: []filter.Clause{{Attribute: "mail", Operator: "IS NOT NULL"}}}}
 		}, "mapping or the filters have changed"},
+		{"other consequences", func(w *world) { w.setup.deprovision[state.Unassigned] = plan.DeprovisionKeep }, "what is done about leavers"},
 		{"a full cycle was cut off", func(w *world) {
 			w.kind = engine.Full
 			w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {

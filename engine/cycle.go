@@ -272,13 +272,19 @@ func (j *Job) begin(ctx context.Context, kind Kind) (c state.Cycle, why string, 
 		case kind != Incremental:
 		case unfinished:
 			c.Kind, why = string(Full), "a full cycle is needed: the last one did not come to its end"
-		case mapped != j.Mapping.Fingerprint():
-			c.Kind, why = string(Full), "a full cycle is needed: the mapping or the filters have changed"
+		case mapped != j.fingerprint():
+			c.Kind, why = string(Full), "a full cycle is needed: the mapping or the filters have changed, or what is done about leavers"
 		}
 		return tx.PutCycle(&c)
 	})
 	j.cycle = c.ID
 	return c, why, err
+}
+
+// fingerprint identifies all that decides about a person beside the person: mapping, filters and policy.
+func (j *Job) fingerprint() string {
+	p := j.Policy // fmt prints maps in the order of their keys
+	return fmt.Sprintf("%s %t %t %t %t %v %s %v", j.Mapping.Fingerprint(), p.Create, p.Update, p.Disable, p.Delete, p.Deprovision, p.Adopt, p.Protect)
 }
 
 func (j *Job) end(ctx context.Context, c state.Cycle, report *plan.Report, failed error) error {

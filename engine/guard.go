@@ -121,7 +121,7 @@ const (
 	metaHealth        = "health"         // who was tried in the last 24 hours, by hour
 	metaFull          = "full"           // when the last full cycle began that came to its end
 	metaUnfinished    = "full-running"   // a full cycle has begun and not come to its end
-	metaMapping       = "mapping"        // fingerprint of the mapping that the last cycle went by
+	metaMapping       = "mapping"        // fingerprint of mapping, filters and policy that the last cycle went by
 	metaAudited       = "audited"        // id of the person whose account the audit has read last
 	metaDefaultAccess = "default-access" // what the rule for the Default Access role came to
 )

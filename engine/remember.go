@@ -129,7 +129,7 @@ func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
 		if err := tx.Set(metaUnfinished, nil); err != nil {
 			return err
 		}
-		if err := tx.Set(metaMapping, j.Mapping.Fingerprint()); err != nil {
+		if err := tx.Set(metaMapping, j.fingerprint()); err != nil {
 			return err
 		}
 		if !r.partial {
