@@ -23,6 +23,8 @@ Nothing is written; the state file is only read. A SCIM token does not show whet
 stays unproven until the first sync; a token from target.oauth does.
 
 Exit codes: 0 all that is needed works; 1 something does not; 4 wrong credentials; 64 wrong usage or configuration.`,
+		Example: `  ringsync check
+  ringsync -c /etc/ringsync/contoso.yaml check --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
 	}

@@ -22,6 +22,10 @@ func newConfigInitCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a commented configuration to fill in",
+		Long: `Writes a configuration file with a comment on every key, to be filled in and checked with ringsync config validate. A
+file that is there is left alone unless --force is given.
+
+Exit codes: 0 written; 1 failed; 64 there is such a file already, or wrong usage.`,
 		Example: `  ringsync config init
   ringsync config init /etc/ringsync/contoso.yaml`,
 		Args: cobra.MaximumNArgs(1),
@@ -79,7 +83,13 @@ func newConfigValidateCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
 		Short: "Check a configuration without touching either service",
-		Args:  cobra.NoArgs,
+		Long: `Checks keys, values, mappings and filters, and that secrets are at hand, and tells every mistake with its file, line and
+column. No service is asked; ringsync check does that.
+
+Exit codes: 0 nothing is wrong, whatever the warnings; 64 something is, or wrong usage.`,
+		Example: `  ringsync config validate
+  ringsync -c /etc/ringsync/contoso.yaml config validate --json`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			c, err := a.load()
 			if err != nil {
@@ -122,7 +132,11 @@ func newConfigSchemaCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of a configuration, for editors",
-		Args:  cobra.NoArgs,
+		Long: `Prints the JSON Schema of a configuration file. An editor that is given it completes keys and marks mistakes.
+
+Exit codes: 0 printed; 64 wrong usage.`,
+		Example: `  ringsync config schema > ringsync.schema.json`,
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.stdout.Write(configs.Schema())
 			return err

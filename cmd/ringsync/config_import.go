@@ -27,14 +27,17 @@ func newConfigImportCommand(a *app) *cobra.Command {
 		Short: "Make a configuration of a provisioning schema exported from Entra",
 		Long: `Reads a provisioning schema of Microsoft Entra ID from FILE (- is standard input) and writes the configuration that does
 the same, to standard output or to the file given with --output. What does not carry over is a warning on standard error
-and a comment in the configuration; the exit code is 0 nevertheless.
+and a comment in the configuration.
 
 To get the schema: Entra admin center > Enterprise applications > your app > Provisioning > Attribute mapping > the mapping
 of users > Show advanced options > Review your schema here > Download. Or with Microsoft Graph:
 GET /servicePrincipals/{id}/synchronization/jobs/{job}/schema.
 
 The configuration lacks what no export holds: it reads ENTRA_TENANT, ENTRA_APP, ENTRA_CLIENT_ID, ENTRA_CLIENT_SECRET and
-RINGCENTRAL_SCIM_TOKEN from the environment.`,
+RINGCENTRAL_SCIM_TOKEN from the environment.
+
+Exit codes: 0 written, whatever the warnings; 1 failed; 64 FILE is no such schema, the file of --output exists already,
+or wrong usage.`,
 		Example: `  ringsync config import schema.json -o ringsync.yaml`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

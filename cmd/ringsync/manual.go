@@ -16,8 +16,12 @@ import (
 // newDocsCommand is for who makes packages of the program.
 func newDocsCommand() *cobra.Command {
 	man := &cobra.Command{
-		Use:     "man DIR",
-		Short:   "Write the manual pages of all commands into a folder",
+		Use:   "man DIR",
+		Short: "Write the manual pages of all commands into a folder",
+		Long: `Writes a manual page for every command into a folder, which is made if there is none. Pages that are there are
+replaced.
+
+Exit codes: 0 written; 1 failed; 64 wrong usage.`,
 		Example: `  ringsync docs man /usr/local/share/man/man1`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return writeManual(cmd.Root(), args[0], thisBuild()) },

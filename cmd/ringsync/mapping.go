@@ -33,7 +33,10 @@ user (- reads standard input). An attribute that FILE lacks is null. No configur
 
 With --user the person is read from the tenant of the configuration, by object id or userPrincipalName. Attributes are
 those that a mapping may name. IsSoftDeleted is what the account alone says: true if it is disabled.
-appRoleAssignments are not read for one person; "ringsync diff --user" shows them at work.`,
+appRoleAssignments are not read for one person; "ringsync diff --user" shows them at work.
+
+Exit codes: 0 it has a value, null included; 1 it has none for this person, or failed; 64 the expression cannot be read,
+or wrong usage or configuration.`,
 		Example: `  ringsync mapping eval 'Join(" ", [givenName], [surname])' --object user.json
   ringsync mapping eval 'Join(" ", [givenName], [surname])' --user zoe@contoso.com
   echo '{"IsSoftDeleted": false}' | ringsync mapping eval 'Switch([IsSoftDeleted], , "False", "True", "True", "False")' --object -`,

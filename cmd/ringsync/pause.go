@@ -18,8 +18,9 @@ func newPauseCommand(a *app) *cobra.Command {
 in flight ends. Pausing a paused job changes nothing. sync and diff still work; what sync finds waits for resume.
 
 Exit codes: 0 the job is paused; 1 failed; 64 wrong usage or configuration.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.setPaused(cmd.Context(), (*engine.Job).Pause) },
+		Example: `  ringsync pause`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.setPaused(cmd.Context(), (*engine.Job).Pause) },
 	}
 }
 
@@ -31,8 +32,9 @@ func newResumeCommand(a *app) *cobra.Command {
 Resuming a job that is not paused changes nothing.
 
 Exit codes: 0 the job is not paused; 1 failed; 64 wrong usage or configuration.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.setPaused(cmd.Context(), (*engine.Job).Resume) },
+		Example: `  ringsync resume`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.setPaused(cmd.Context(), (*engine.Job).Resume) },
 	}
 }
 

@@ -53,6 +53,10 @@ configuration it was started with: of the file that you name, only the state's p
 Exit codes: 0 did what was asked; 1 failed; 64 wrong usage or configuration. diff, sync and provision also return
 2 (diff) differences not yet decided, 3 some people in escrow, in conflict or waiting for capacity, 4 quarantined,
 wrong credentials or removals held.`,
+		Example: `  ringsync demo
+  ringsync -c contoso.yaml check
+  ringsync -c contoso.yaml diff
+  ringsync -c contoso.yaml run`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: a.start,
@@ -100,7 +104,12 @@ wrong credentials or removals held.`,
 		switch {
 		case c.HasSubCommands():
 			refuseUnknown(c)
+			if c.Name() == "completion" {
+				completeHelp(c)
+			}
 		case c.Name() == "help":
+			c.Long += "\n\nExit codes: 0 shown; 64 there is no such command."
+			c.Example = "  ringsync help\n  ringsync help state backup"
 			c.Args = func(_ *cobra.Command, args []string) error {
 				if _, rest, _ := root.Find(args); len(rest) > 0 {
 					return fmt.Errorf("no help on %q", strings.Join(args, " "))
@@ -111,6 +120,17 @@ wrong credentials or removals held.`,
 	}
 	refuseUnknown(root)
 	return root
+}
+
+// completeHelp gives cobra's own commands what every other has: examples and exit codes.
+func completeHelp(completion *cobra.Command) {
+	const codes = "\n\nExit codes: 0 printed; 64 wrong usage."
+	completion.Long = strings.TrimSpace(completion.Long) + codes
+	for _, shell := range completion.Commands() {
+		shell.Long = strings.TrimSpace(shell.Long) + codes
+		shell.Example = "  ringsync completion " + shell.Name() + " > ringsync." + shell.Name()
+	}
+	completion.Example = completion.Commands()[0].Example
 }
 
 // start completes the checks of the command line and sets up what every command uses.
@@ -161,9 +181,15 @@ func unknownWord(flag, word string, known ...string) error {
 	return usageError("%s cannot be %q; it is one of %s", flag, word, strings.Join(known, ", "))
 }
 
-// newGroup returns a command that only holds others.
+// newGroup returns a command that only holds others, with the first example of each of them.
 func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
-	group := &cobra.Command{Use: use, Short: short}
+	group := &cobra.Command{Use: use, Short: short, Long: short + ".\n\nExit codes: those of its commands; 64 wrong usage."}
+	var examples []string
+	for _, c := range commands {
+		first, _, _ := strings.Cut(c.Example, "\n")
+		examples = append(examples, first)
+	}
+	group.Example = strings.Join(examples, "\n")
 	group.AddCommand(commands...)
 	return group
 }

@@ -52,7 +52,9 @@ Both take the requests that change the real services. Beside those, each takes
 
   POST   /sandbox/outage?for=DURATION&status=CODE   be down, with 503 unless told otherwise, 401 for wrong credentials
   DELETE /sandbox/outage                            be up again
-  GET    /sandbox/writes?from=N                     RingCentral only: every write it was sent, from the Nth on`,
+  GET    /sandbox/writes?from=N                     RingCentral only: every write it was sent, from the Nth on
+
+Exit codes: 0 stopped by a signal; 1 failed, as when a port is taken; 64 wrong usage.`,
 		Example: `  ringsync sandbox
   ringsync sandbox --people 2000 --limits`,
 		Args: cobra.NoArgs,

@@ -23,6 +23,8 @@ a daemon serves the job, held lists of removals, and why it is paused or in quar
 in UTC.
 
 Exit codes: 0 whatever the job's state; 1 failed; 64 wrong usage or configuration.`,
+		Example: `  ringsync status
+  ringsync -c /etc/ringsync/contoso.yaml status --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			status := func(j *job) (engine.Status, error) { return j.engine.Status(cmd.Context()) }

@@ -23,6 +23,8 @@ is paused, what differs is put down and not written.
 Exit codes: 0 everything is as it should be; 1 failed; 3 some people are in escrow, in conflict, or waiting for a
 licence or for ringsync resume; 4 quarantined, wrong credentials, or removals held for approval; 64 wrong usage or
 configuration.`,
+		Example: `  ringsync sync
+  ringsync -q sync --json > report.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sync := func(j *job) (cycle, error) { return a.runSync(cmd.Context(), j) }

@@ -44,7 +44,12 @@ func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the program's version",
-		Args:  cobra.NoArgs,
+		Long: `Prints the version, the commit that the program was built from, and the Go that built it.
+
+Exit codes: 0 printed; 64 wrong usage.`,
+		Example: `  ringsync version
+  ringsync version --json`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
 			if a.json {
