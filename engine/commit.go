@@ -129,7 +129,7 @@ func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error
 		return c, err
 	}
 	c.Warnings = rd.notes[o.id]
-	return c, x.log(tx, o, c, p, rd.cycle, now)
+	return c, x.log(tx, o, c, p, rd, now)
 }
 
 // succeed records what the target acknowledged, or that nothing differs.

@@ -26,6 +26,7 @@ type round struct {
 	listing *listing            // the target's list of a full cycle, nil after an incremental one
 	notes   map[string][]string // warnings by person
 	read    *reading            // for Explain
+	by      string              // who had it done, "" for the job itself
 	depth   Depth
 }
 

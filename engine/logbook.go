@@ -38,22 +38,44 @@ func actor(ctx context.Context) string {
 
 // record notes what somebody has had done to the job.
 func (j *Job) record(ctx context.Context, tx *state.Tx, what string, details map[string]string) error {
-	reason := what
-	for _, key := range slices.Sorted(maps.Keys(details)) {
-		reason += fmt.Sprintf(", %s: %s", key, details[key])
-	}
-	return tx.AppendLog(j.done(ctx, reason, what, details))
+	return tx.AppendLog(j.done(ctx, what, details))
 }
 
 // recordChange notes what somebody has changed of the job.
 func (j *Job) recordChange(ctx context.Context, tx *state.Tx, what string, changes []state.Modified) error {
-	e := j.done(ctx, what, what, nil)
+	e := j.done(ctx, what, nil)
 	e.Modified = changes
 	return tx.AppendLog(e)
 }
 
+// Asked notes that somebody asks for work, before it is done, so that it is known whatever becomes of that.
+func (j *Job) Asked(ctx context.Context, what string) error { return j.asked(ctx, what, "", nil) }
+
+// namedMost is how many of the people who were asked for an entry names.
+const namedMost = 100
+
+// asked is Asked for a cycle, and for the people named if there are any.
+func (j *Job) asked(ctx context.Context, what, cycle string, people []string) error {
+	defer j.logged()
+	var details map[string]string
+	if len(people) > 0 {
+		names := strings.Join(people[:min(namedMost, len(people))], ", ")
+		if more := len(people) - namedMost; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		details = map[string]string{"people": names}
+	}
+	e := j.done(ctx, what, details)
+	e.Cycle = cycle
+	return j.store.Update(ctx, func(tx *state.Tx) error { return tx.AppendLog(e) })
+}
+
 // done is an entry of something that concerns the job as a whole.
-func (j *Job) done(ctx context.Context, reason, what string, details map[string]string) *state.LogEntry {
+func (j *Job) done(ctx context.Context, what string, details map[string]string) *state.LogEntry {
+	reason := what
+	for _, key := range slices.Sorted(maps.Keys(details)) {
+		reason += fmt.Sprintf(", %s: %s", key, details[key])
+	}
 	return &state.LogEntry{
 		Time: j.Now(), Change: uuid.NewString(), Action: "other", Status: "success", Reason: reason, By: actor(ctx),
 		Steps: []state.Step{{Type: "processing", Status: "success", Description: what, Details: details}},
@@ -116,13 +138,13 @@ func scoping(p *state.Person) state.Step {
 
 // log appends the record of the outcome. Nothing is said of a person about whom nothing was found to do, nor of a
 // try that will be repeated in a moment.
-func (x *exporter) log(tx *state.Tx, o *outcome, c plan.Change, p *state.Person, cycle state.Cycle, now time.Time) error {
+func (x *exporter) log(tx *state.Tx, o *outcome, c plan.Change, p *state.Person, rd round, now time.Time) error {
 	if c.Status == plan.StatusPending || c.Action == plan.None && c.Error == "" && !o.linked {
 		return nil
 	}
 	entry := &state.LogEntry{
-		Time: now, Cycle: cycle.ID, Action: string(c.Action), Status: "success",
-		Change: cycle.ID + "/" + o.id + "/" + strconv.FormatUint(o.sent, 10),
+		Time: now, Cycle: rd.cycle.ID, Action: string(c.Action), Status: "success", By: rd.by,
+		Change: rd.cycle.ID + "/" + o.id + "/" + strconv.FormatUint(o.sent, 10),
 		Source: c.Source, Target: c.Target, Reason: c.Reason, Error: c.Error, Duration: o.took, Warnings: c.Warnings,
 		Steps: []state.Step{scoping(p)},
 	}

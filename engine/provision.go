@@ -38,6 +38,10 @@ func (j *Job) Provision(ctx context.Context, target Target, who []string) (*plan
 	}
 	d := &demand{job: j, target: target, rulings: map[string]ruling{}, members: map[string][]string{}}
 	d.errand.round.cycle = state.Cycle{ID: uuid.NewString(), Kind: string(OnDemand), Started: j.Now()}
+	d.errand.round.by = actor(ctx)
+	if err := j.asked(ctx, "provisioned on demand", d.errand.round.cycle.ID, who); err != nil {
+		return nil, err
+	}
 	if err := d.decide(ctx, who); err != nil {
 		return nil, err
 	}

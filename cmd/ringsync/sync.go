@@ -47,6 +47,9 @@ func (a *app) runSync(ctx context.Context, j *job) (c cycle, err error) {
 	if a.caller == nil {
 		j.introduce(ctx, a)
 	}
+	if err := j.engine.Asked(ctx, "full cycle asked for"); err != nil {
+		return c, err
+	}
 	bars := a.showProgress(j.engine.Progress)
 	if a.caller != nil {
 		c.report, c.failed = a.caller.daemon.request(ctx, a.keep())
