@@ -272,6 +272,8 @@ type Status struct {
 	Active     int            `json:"active"`
 	Outbox     map[string]int `json:"outbox"`
 	Waiting    int            `json:"waiting"` // creates that wait for a licence
+	// NoLicence is since when no licence has been free; nil while creates go out.
+	NoLicence *time.Time `json:"noLicenceSince,omitempty"`
 	// Drained is when everything that can be sent will have been, at the target's limit as it stands; nil if nothing waits,
 	// or no limit is known.
 	Drained   *time.Time   `json:"drained,omitempty"`
@@ -345,7 +347,7 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 			return err
 		}
 		if !exhausted.IsZero() {
-			s.Waiting = counts.Queued[state.ClassCreate]
+			s.Waiting, s.NoLicence = counts.Queued[state.ClassCreate], &exhausted
 		}
 		if counts.Held > 0 {
 			for e := range v.Outbox() {

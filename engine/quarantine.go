@@ -21,6 +21,9 @@ type Quarantine struct {
 	Tries int       `json:"tries"`
 }
 
+// Refused reports whether a service as a whole is the reason, and not the people who fail.
+func (q *Quarantine) Refused() bool { return q.Reason != quarantineFailures }
+
 // Reasons of a quarantine.
 const (
 	quarantineSource   = "source"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"ringsync/connectors"
 	"ringsync/engine/plan"
 	"ringsync/state"
+	"ringsync/state/bolt"
 )
 
 // accountKinds counts RingCentral's accounts by whose they are.
@@ -82,13 +84,17 @@ func (k *accountKinds) duplicates() []string {
 
 // kinds files what the accounts are, and what it means for a sync.
 func (f *findings) kinds(k accountKinds, stateErr error, adopt string) {
-	linked := fmt.Sprintf("%d linked, %d ours without a link, ", k.linked, k.ours)
-	if stateErr != nil {
-		linked = ""
+	detail := fmt.Sprintf("%d linked, %d ours without a link, %d marked by another tool, %d nobody's", k.linked, k.ours, k.marked, k.strangers)
+	inUse, _ := errors.AsType[*bolt.InUseError](stateErr)
+	switch {
+	case inUse != nil && inUse.PID != 0:
+		f.add("target", "state", "ok", "pid %d has it, so which accounts are linked is not told here", inUse.PID)
+	case stateErr != nil:
 		f.add("target", "state", "warning", "which accounts are linked is not known: %v", stateErr)
 	}
-	detail := fmt.Sprintf("%s%d marked by another tool, %d nobody's", linked, k.marked, k.strangers)
 	switch {
+	case stateErr != nil:
+		detail = fmt.Sprintf("%d marked by ringsync or another tool, %d not", k.marked, k.strangers)
 	case k.marked > 0 && adopt != plan.AdoptAlways:
 		detail += "; those of another tool are left alone unless safety.adopt is always"
 	case k.strangers > 0 && adopt == plan.AdoptNever:

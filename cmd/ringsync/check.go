@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -19,8 +22,11 @@ func newCheckCommand(a *app) *cobra.Command {
 		Short: "Test the connection to both sides, and what the credentials may do",
 		Long: `Tries the credentials of both sides, the permissions that reading takes, RingCentral's discovery documents and its
 limits, tells whose token it is, how many licences are free and whose the accounts are, and says what is missing.
-Nothing is written; the state file is only read. A SCIM token does not show whether RingCentral lets us write, so that
-stays unproven until the first sync; a token from target.oauth does.
+It goes by the configuration file as it is now, also while a daemon works with an older one. A SCIM token does not show
+whether RingCentral lets us write, so that stays unproven until the first sync; a token from target.oauth does.
+
+Nothing is written to either service. If all that is needed works, a job that is in quarantine because one of the
+services had refused it is taken out of it.
 
 Exit codes: 0 all that is needed works; 1 something does not; 4 wrong credentials; 64 wrong usage or configuration.`,
 		Example: `  ringsync check
@@ -62,7 +68,6 @@ func (a *app) check(ctx context.Context) error {
 			return err
 		}
 	}
-	defer j.close()
 	out := &findings{Job: c.Job, OK: true}
 	source, sourceErr := j.source.Check(ctx)
 	out.source(source, sourceErr, time.Now())
@@ -76,8 +81,14 @@ func (a *app) check(ctx context.Context) error {
 			out.kinds(kinds, stateErr, c.Safety.Adopt)
 		}
 	}
+	if err := j.close(); err != nil {
+		return err
+	}
 	for _, f := range out.Findings {
 		out.OK = out.OK && f.Status != "missing" && f.Status != "failed"
+	}
+	if out.OK {
+		a.liftQuarantine(ctx, out)
 	}
 	if a.json {
 		a.printJSON(out)
@@ -93,6 +104,30 @@ func (a *app) check(ctx context.Context) error {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// liftQuarantine ends a quarantine that a service was the reason of, wherever the job is: what it refused it grants now.
+// That people fail one by one says nothing of the services, so such a quarantine stays.
+func (a *app) liftQuarantine(ctx context.Context, out *findings) {
+	var s jobStatus
+	if err := json.Unmarshal(a.aside(ctx, "status", "--json"), &s); err != nil || s.Quarantine == nil || !s.Quarantine.Refused() {
+		return // nothing is known of a quarantine
+	}
+	if len(a.aside(ctx, "restart", "--reset", "quarantine")) == 0 {
+		out.add(s.Quarantine.Reason, "quarantine", "warning", "it could not be lifted: ringsync restart --reset quarantine tells why")
+		return
+	}
+	out.add(s.Quarantine.Reason, "quarantine", "ok", "lifted; it was there since %s: %s", stamp(s.Quarantine.Since), s.Quarantine.Error)
+}
+
+// aside runs another command on the job and returns what it prints, nothing if it fails.
+func (a *app) aside(ctx context.Context, command ...string) []byte {
+	var out bytes.Buffer
+	args := append([]string{"-c", a.configPath}, command...)
+	if run(ctx, args, strings.NewReader(""), &out, io.Discard) != exitOK {
+		return nil
+	}
+	return out.Bytes()
 }
 
 // skewLimit is how far clocks may be apart before tokens and Retry-After dates suffer.
@@ -175,15 +210,27 @@ const endsSoon = 20 * 24 * time.Hour
 
 // ends warns of a credential that stops working soon.
 func (f *findings) ends(side, what string, end, now time.Time) {
-	switch left := end.Sub(now); {
-	case end.IsZero():
-	case left <= 0:
-		f.add(side, "credential", "warning", "%s ended on %s: renew it", what, end.UTC().Format(time.DateOnly))
-	case left <= endsSoon:
-		f.add(side, "credential", "warning", "%s ends on %s, in %s: renew it", what, end.UTC().Format(time.DateOnly), count(int(left/(24*time.Hour)), "day"))
-	default:
-		f.add(side, "credential", "ok", "%s works until %s", what, end.UTC().Format(time.DateOnly))
+	if end.IsZero() {
+		return
 	}
+	status := "ok"
+	soon, text := untilEnd(what, end, now)
+	if soon {
+		status = "warning"
+	}
+	f.add(side, "credential", status, "%s", text)
+}
+
+// untilEnd says how long a credential works, and whether that is no longer than it takes to renew it.
+func untilEnd(what string, end, now time.Time) (soon bool, text string) {
+	day := end.UTC().Format(time.DateOnly)
+	switch left := end.Sub(now); {
+	case left <= 0:
+		return true, fmt.Sprintf("%s ended on %s: renew it", what, day)
+	case left <= endsSoon:
+		return true, fmt.Sprintf("%s ends on %s, in %s: renew it", what, day, count(int(left/(24*time.Hour)), "day"))
+	}
+	return false, fmt.Sprintf("%s works until %s", what, day)
 }
 
 func supported(ok bool) string {

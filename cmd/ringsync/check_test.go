@@ -74,6 +74,12 @@ func TestJobThatSignsIn(t *testing.T) {
 	if u, _ := s.account.User(app.Owner); !u.Active || u.ExternalID != "" {
 		t.Errorf("the service user was written: %+v", u)
 	}
+	status := keep(command(t, exitOK, "-c", s.config, "status"))
+	for _, want := range []string{"  daemon      none: ", "  credential  target.oauth.jwt ends on " + ends.UTC().Format(time.DateOnly) + ", in 12 days: renew it\n"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("status does not say %q:\n%s", want, status)
+		}
+	}
 	keep(command(t, exitUnfinished, "-c", s.config, "diff", "--log-level", "debug"))
 	keep(command(t, exitUnfinished, "-c", s.config, "sync", "--log-level", "debug"))
 	if again := len(s.account.Writes()); writes != 7 || again != writes {

@@ -30,13 +30,14 @@ func TestMain(m *testing.M) {
 //	directory update N JSON        change person N; or
 //	directory leave N              take away their assignment and memberships, or
 //	directory empty GROUP          take everybody out of a group
+//	ringcentral refuses | works    answer everything with 401 from now on, or as usual again
 //	accounts                       print the accounts, each as "userName active title"
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "waitfor": waitFor, "terminate": terminate,
-			"stage": setStage, "directory": changeDirectory, "accounts": printAccounts,
+			"stage": setStage, "directory": changeDirectory, "accounts": printAccounts, "ringcentral": setRingCentral,
 		},
 		Setup:               prepare,
 		RequireExplicitExec: true,

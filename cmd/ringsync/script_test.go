@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -99,6 +100,19 @@ func changeDirectory(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("no such change: %q", args)
 	}
+}
+
+func setRingCentral(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 || args[0] != "refuses" && args[0] != "works" {
+		ts.Fatalf("usage: ringcentral refuses | works")
+	}
+	var fault func(*http.Request) *ringcentraltest.Fault
+	if args[0] == "refuses" {
+		fault = func(*http.Request) *ringcentraltest.Fault {
+			return &ringcentraltest.Fault{Status: http.StatusUnauthorized}
+		}
+	}
+	stageOf(ts).account.Fault(fault)
 }
 
 func printAccounts(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -19,34 +20,59 @@ func newStatusCommand(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show how the job stands: what it does, what waits, when it reads again",
 		Long: `Shows what the job is doing, how many people it knows, what is in its outbox, how the last cycles went, the next one if
-a daemon serves the job, held lists of removals, and why it is paused or in quarantine. No service is asked. Times are
-in UTC.
+a daemon serves the job, held lists of removals, why it is paused or in quarantine, since when no licence is free, and
+when credentials end that say so. No service is asked. Times are in UTC.
 
 Exit codes: 0 whatever the job's state; 1 failed; 64 wrong usage or configuration.`,
 		Example: `  ringsync status
   ringsync -c /etc/ringsync/contoso.yaml status --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			status := func(j *job) (engine.Status, error) { return j.engine.Status(cmd.Context()) }
-			return onJob(cmd.Context(), a, looks, status, func(s engine.Status) error {
+			status := func(j *job) (jobStatus, error) { return a.status(cmd.Context(), j) }
+			return onJob(cmd.Context(), a, looks, status, func(s jobStatus) error {
 				if a.json {
 					a.printJSON(s)
 					return nil
 				}
-				return writeStatus(a.stdout, s)
+				return writeStatus(a.stdout, s, time.Now())
 			})
 		},
 	}
 }
 
+// jobStatus is the engine's status with what only the program knows.
+type jobStatus struct {
+	engine.Status
+	Served      bool              `json:"served"` // by a daemon
+	Credentials []credentialUntil `json:"credentials"`
+}
+
+// credentialUntil is when a credential ends, of those that say so.
+type credentialUntil struct {
+	Name string    `json:"name"` // as its key in the configuration
+	Ends time.Time `json:"ends"`
+}
+
+func (a *app) status(ctx context.Context, j *job) (s jobStatus, err error) {
+	s = jobStatus{Served: a.caller != nil, Credentials: []credentialUntil{}}
+	for _, e := range j.expiries() {
+		s.Credentials = append(s.Credentials, credentialUntil(e))
+	}
+	s.Status, err = j.engine.Status(ctx)
+	return s, err
+}
+
 // writeStatus prints a status for people, a line for each thing that there is anything to say of.
-func writeStatus(w io.Writer, s engine.Status) (err error) {
+func writeStatus(w io.Writer, s jobStatus, now time.Time) (err error) {
 	line := func(what, format string, args ...any) {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "  %-11s "+format+"\n", append([]any{what}, args...)...)
 		}
 	}
 	_, err = fmt.Fprintf(w, "%s: %s\n", s.Job, s.State)
+	if !s.Served {
+		line("daemon", "none: nothing is read or written before ringsync run or ringsync sync")
+	}
 	if s.Paused != nil {
 		line("paused", "since %s: no scheduled cycle, and nothing is written, until ringsync resume", stamp(*s.Paused))
 	}
@@ -61,6 +87,9 @@ func writeStatus(w io.Writer, s engine.Status) (err error) {
 	line("outbox", "%s", outboxLine(s))
 	if s.Drained != nil {
 		line("drained", "by %s, at RingCentral's limit of writes", stamp(*s.Drained))
+	}
+	if s.NoLicence != nil {
+		line("capacity", "no licence has been free since %s; one create is tried in each cycle", stamp(*s.NoLicence))
 	}
 	for _, l := range s.Held {
 		line("held", "list %d: %s since %s; ringsync outbox --held shows them, ringsync approve %d lets them go", l.Number, count(l.People, "removal"), stamp(l.Since), l.Number)
@@ -77,11 +106,15 @@ func writeStatus(w io.Writer, s engine.Status) (err error) {
 	if s.NextCycle != nil {
 		line("next cycle", "%s", stamp(*s.NextCycle))
 	}
+	for _, c := range s.Credentials {
+		_, text := untilEnd(c.Name, c.Ends, now)
+		line("credential", "%s", text)
+	}
 	return err
 }
 
 // outboxLine names the classes that hold anybody, most urgent first.
-func outboxLine(s engine.Status) string {
+func outboxLine(s jobStatus) string {
 	var parts []string
 	for _, class := range []state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
 		if n := s.Outbox[class.String()]; n > 0 {
