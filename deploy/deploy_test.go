@@ -126,3 +126,24 @@ func TestCompose(t *testing.T) {
 		}
 	}
 }
+
+// TestAlerts has Prometheus's own tool read the alerts and play their tests, and each alert have one.
+func TestAlerts(t *testing.T) {
+	alerts, tests := read(t, "prometheus/ringsync.rules.yaml"), read(t, "prometheus/ringsync.rules.test.yaml")
+	for _, alert := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(alerts, -1) {
+		if !strings.Contains(tests, "alertname: "+alert[1]+"\n") && !strings.Contains(tests, "alertname: "+alert[1]+"}") {
+			t.Errorf("no test speaks of the alert %s", alert[1])
+		}
+	}
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("no promtool here: Debian's package prometheus has it, and .ci/run installs that")
+	}
+	for _, args := range [][]string{{"check", "rules", "ringsync.rules.yaml"}, {"test", "rules", "ringsync.rules.test.yaml"}} {
+		cmd := exec.CommandContext(t.Context(), promtool, args...)
+		cmd.Dir = "prometheus"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
