@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,8 @@ type service struct {
 	changed  chan struct{} // somebody paused, resumed, restarted
 	done     chan struct{}
 
+	turned atomic.Pointer[turn] // of the loop, the last
+
 	one     lock // held by the request that is being served
 	errands lock // held by the errand that the exporter is on
 
@@ -49,6 +52,16 @@ type answer struct {
 	round  round
 	err    error
 }
+
+// turn is one turn of a serving job's loop.
+type turn struct {
+	at   time.Time // with its monotonic reading: the clock on the wall may be set
+	busy bool      // it is in a cycle, or finding out whether one can be
+}
+
+// glance is how long the loop waits at most without a look at the clock on the wall. A timer stands still while the
+// machine sleeps, and knows nothing of a clock that is set.
+const glance = time.Minute
 
 // Serve runs cycles on schedule until ctx ends, and all the time sends what is in the outbox: a leaver found at 10:40
 // goes out at 10:40, whatever else waits. A cycle begins only when the one before has ended. A cycle that is overdue
@@ -104,8 +117,10 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 	// After a time in which nothing could go out, what is in the outbox may be long out of date: somebody who was to be
 	// disabled last week may be back. If a cycle is due by then, it comes first, or at least the attempt at one.
 	fresh := false
+	steady := s.drawn()
 	for {
-		kind, at, err := j.Upcoming(ctx, s)
+		v.turned.Store(&turn{at: time.Now()})
+		kind, at, err := j.Upcoming(ctx, steady)
 		if err != nil {
 			return err
 		}
@@ -118,11 +133,11 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 		v.mu.Lock()
 		v.next = at
 		v.mu.Unlock()
-		timer := time.NewTimer(max(0, at.Sub(j.Now())))
-		due := timer.C
-		if at.IsZero() {
-			due = nil
+		wait := glance
+		if !at.IsZero() {
+			wait = max(0, min(at.Sub(j.Now()), glance))
 		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -131,11 +146,17 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 			return err
 		case <-v.changed:
 		case r := <-v.requests:
+			v.turned.Store(&turn{time.Now(), true})
 			report, rd, err := j.turn(ctx, v, r.kind)
 			fresh = true
 			v.exporter.gate(false) // whoever asked waits for what follows
 			r.answer <- answer{report, rd, err}
-		case <-due:
+			steady = s.drawn()
+		case <-timer.C:
+			if at.IsZero() || at.After(j.Now()) {
+				break
+			}
+			v.turned.Store(&turn{time.Now(), true})
 			if err := j.probe(ctx, v.exporter.target); err != nil {
 				j.Logger.Warn("still in quarantine", "job", j.Name, "error", err)
 				break
@@ -143,9 +164,33 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 			report, _, err := j.turn(ctx, v, kind)
 			fresh = true
 			j.tell(report, err)
+			steady = s.drawn()
 		}
 		timer.Stop()
 	}
+}
+
+// drawn returns the schedule with its jitter drawn once: however often the next start is asked for, it stays the same.
+func (s Schedule) drawn() Schedule {
+	if s.Jitter != nil {
+		share := s.Jitter()
+		s.Jitter = func() float64 { return share }
+	}
+	return s
+}
+
+// Turned returns when the loop of a job that is being served last turned, which it does at least every minute unless it
+// is busy with a cycle. ok is false if nobody serves the job. It asks nothing of the state.
+func (j *Job) Turned() (at time.Time, busy, ok bool) {
+	v := j.service.Load()
+	if v == nil {
+		return time.Time{}, false, false
+	}
+	last := v.turned.Load()
+	if last == nil { // Serve is about to begin
+		return time.Now(), true, true
+	}
+	return last.at, last.busy, true
 }
 
 // still reports whether nothing may go out at all: the job is paused, or the target refuses it.
@@ -263,13 +308,23 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 		q, err = quarantine(v)
 		return err
 	})
+	now := j.Now()
+	// What lies ahead of the clock says that the clock has been set back since. How much time has passed nobody knows, so
+	// what it was to wait for is due.
+	ahead := func(t time.Time) bool { return t.After(now.Add(glance)) }
 	switch {
 	case err != nil:
 		return "", at, err
 	case !paused.IsZero():
 		return "", at, nil
+	case q != nil && ahead(q.Next.Add(-patience[len(patience)-1])):
+		return Full, now, nil
 	case q != nil:
 		return Full, q.Next, nil
+	}
+	cut = cut || ahead(last)
+	if ahead(lastFull) {
+		lastFull = time.Time{}
 	}
 	jitter := func(t time.Time, from time.Time) time.Time {
 		if s.Jitter == nil || t.IsZero() {
@@ -277,7 +332,7 @@ func (j *Job) Upcoming(ctx context.Context, s Schedule) (kind Kind, at time.Time
 		}
 		return t.Add(time.Duration(s.Jitter() * float64(t.Sub(from)) / 10))
 	}
-	incremental := j.Now()
+	incremental := now
 	if !cut {
 		incremental = jitter(s.Incremental(last), last)
 	}

@@ -88,3 +88,45 @@ func (s Setting) shown() connectors.Value {
 	}
 	return connectors.StringValue(s.Value)
 }
+
+// Reloaded notes what a new configuration changes, as Configured does, and gives a job in quarantine another chance:
+// whoever changes the configuration, or has it read again, says that what was wrong is mended.
+func (j *Job) Reloaded(ctx context.Context, settings map[string]Setting) error {
+	if err := j.Configured(ctx, settings); err != nil {
+		return err
+	}
+	return j.Retry(ctx)
+}
+
+// Retry has a job in quarantine try at once, with all its patience before it, which lifts the quarantine if it goes well.
+// Until then nobody is told that it is over.
+func (j *Job) Retry(ctx context.Context) error {
+	var q *Quarantine
+	err := j.store.View(ctx, func(v *state.View) (err error) { q, err = quarantine(v); return err })
+	if q == nil || err != nil {
+		return err
+	}
+	defer j.touch()
+	if q.Next.IsZero() { // given up: it begins anew
+		q.Since = j.Now()
+	}
+	q.Next, q.Tries = j.Now(), 0
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		return errors.Join(tx.Set(metaQuarantine, q), j.record(ctx, tx, "reloaded in quarantine: tried again at once", map[string]string{"quarantine": q.Reason}))
+	})
+}
+
+// codeRefused is the log's code for a configuration that was not taken. Entra has no name for it.
+const codeRefused = "ConfigurationRefused"
+
+// Refused notes that a new configuration was not taken, and why.
+func (j *Job) Refused(ctx context.Context, why string) error {
+	defer j.logged()
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		e := j.done(ctx, "configuration refused: "+why, "configuration refused", nil)
+		e.Status, e.Code, e.Category = "failure", codeRefused, "nonServiceFailure"
+		e.Remedy = "Mend the file: ringsync config validate tells all that is wrong with it. The job goes on with the configuration that it has."
+		e.Steps[0].Status = "failure"
+		return tx.AppendLog(e)
+	})
+}

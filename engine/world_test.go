@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ type world struct {
 	record func(http.RoundTripper) http.RoundTripper
 	// connected, if set, is what every job works with; else each is connected anew.
 	connected *connections
+	// offset is by how many nanoseconds the clock on the wall is ahead of the one that timers go by.
+	offset atomic.Int64
 }
 
 // setup is what a test may change.
@@ -197,6 +200,7 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 		Name: "contoso", Slots: c.slots, Mapping: c.mapping, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested,
 		Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: w.concurrency(), AuditShare: w.setup.audit,
 		Logbook:   w.setup.logbook,
+		Now:       func() time.Time { return time.Now().Round(0).Add(time.Duration(w.offset.Load())) },
 		RetryBase: max(time.Millisecond, w.setup.retryBase), Logger: slog.New(slog.DiscardHandler),
 		Policy: plan.Policy{
 			Create: !w.setup.noCreate, Update: true, Disable: true, Delete: w.setup.delete,

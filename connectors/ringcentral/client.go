@@ -108,12 +108,20 @@ func New(o Options) (*Client, error) {
 	c := &Client{base: base, token: o.Token, timeout: o.Timeout, backoff: o.Backoff, log: o.Logger,
 		pace: o.Token.pace, fits: newFitter(o.Slots, o.RefuseBadAddress), slots: o.Slots.Len(),
 		http: &http.Client{Transport: o.Transport, CheckRedirect: noRedirect}}
-	c.pace.limit(o.RateShare)
+	c.pace.open(c, o.RateShare)
 	c.rows.Store(rowsAsked)
 	if err := c.compile(o.Slots); err != nil {
+		c.pace.close(c)
 		return nil, err
 	}
 	return c, nil
+}
+
+// Close ends the client's part in what it shares with others of its credential: its RateShare no longer counts. Nothing is
+// to be asked of the client afterwards.
+func (c *Client) Close() {
+	c.pace.close(c)
+	c.http.CloseIdleConnections()
 }
 
 // compile prepares the slots. What the client itself needs of an account, mapped or not, gets slots of its own behind
@@ -192,7 +200,7 @@ func (c *Client) Fit(values []connectors.Value) connectors.Fitted { return c.fit
 // to write decides as late as can be. Each Create, Update and Delete uses up one place if any is held, else waits for
 // its own.
 func (c *Client) Reserve(ctx context.Context) error {
-	if err := c.pace.reserve(ctx); err != nil {
+	if err := c.pace.reserve(ctx, c); err != nil {
 		return fmt.Errorf("wait for rate limit: %w", err)
 	}
 	return nil

@@ -191,7 +191,7 @@ type tokenAnswer struct {
 
 // ask waits for its turn in the Auth group and signs in once.
 func (g *grant) ask(ctx context.Context) (tokenAnswer, error) {
-	group, err := g.pace.begin(ctx, signIns)
+	group, err := g.pace.begin(ctx, signIns, nil)
 	if err != nil {
 		return tokenAnswer{}, &connectors.Error{Fault: connectors.FaultTransient, Op: signIn, Detail: "not sent", Err: err}
 	}

@@ -19,7 +19,9 @@ import (
 //   - counts as other people's whatever the server says is used and our own requests do not explain. What these used
 //     comes back a window later; Remaining: 0 that is not ours thus waits the whole window;
 //   - stops the whole group on a 429, those who wait already included, and afterwards sends one request alone again.
-//     A 429 without the headers belongs to a limit of the account or the address: it stops everything.
+//     A 429 without the headers belongs to a limit of the account or the address: it stops everything;
+//   - among several clients gives each free place to the one that has gone without for longest, however many of another's
+//     requests wait.
 //
 // A server that names no limits is not slowed. RingCentral's documented defaults are not assumed for it: they differ by
 // application, and a 429 tells what a guess cannot. Signing in is the exception: nobody needs more than the default.
@@ -46,7 +48,8 @@ const (
 
 type pacer struct {
 	mu      sync.Mutex
-	share   float64
+	shares  map[any]float64 // of the open clients
+	turns   [lanes]turns
 	lanes   [lanes]*group
 	named   map[string]*group
 	stopped time.Time // for every group: the penalty of a limit without a group
@@ -69,26 +72,46 @@ type group struct {
 }
 
 func newPacer() *pacer {
-	p := &pacer{share: 1, named: map[string]*group{}, changed: make(chan struct{})}
+	p := &pacer{shares: map[any]float64{}, named: map[string]*group{}, changed: make(chan struct{})}
 	for i := range p.lanes {
 		p.lanes[i] = &group{learning: true}
 	}
 	return p
 }
 
-// limit lowers the share. Of several clients with one credential the most modest decides.
-func (p *pacer) limit(share float64) {
+// open notes what share a client may use. Of several clients with one credential the most modest decides.
+func (p *pacer) open(client any, share float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.share = min(p.share, share)
+	p.shares[client] = share
+}
+
+// close forgets a client.
+func (p *pacer) close(client any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.shares, client)
+	for i := range p.turns {
+		delete(p.turns[i].last, client)
+	}
+	p.wake()
+}
+
+// share is the part of each limit that is ours.
+func (p *pacer) share() float64 {
+	least := 1.0
+	for _, share := range p.shares {
+		least = min(least, share)
+	}
+	return least
 }
 
 // assume takes a limit for a lane's as long as no answer says otherwise.
 func (p *pacer) assume(l lane, limit Limit) { p.lanes[l].Limit = limit }
 
-// reserve waits until a write may be sent and holds its place.
-func (p *pacer) reserve(ctx context.Context) error {
-	return p.await(ctx, writes, func(g *group) bool {
+// reserve waits until a write may be sent and holds its place for the client.
+func (p *pacer) reserve(ctx context.Context, client any) error {
+	return p.await(ctx, writes, client, func(g *group) bool {
 		if !p.free(g, p.promised) {
 			return false
 		}
@@ -109,10 +132,12 @@ func (p *pacer) release() {
 	}
 }
 
-// begin waits until a request may be sent and returns the group that counts it. A write uses up a reserved place. The
-// place is no licence to send: a penalty may have begun since.
-func (p *pacer) begin(ctx context.Context, l lane) (*group, error) {
+// begin waits until a request of the client may be sent and returns the group that counts it. A write uses up a reserved
+// place. The place is no licence to send: a penalty may have begun since.
+func (p *pacer) begin(ctx context.Context, l lane, client any) (*group, error) {
 	if l == writes {
+		client = nil // its turn came with its place
+
 		p.mu.Lock()
 		if p.reserved > 0 {
 			p.reserved--
@@ -122,7 +147,7 @@ func (p *pacer) begin(ctx context.Context, l lane) (*group, error) {
 		p.mu.Unlock()
 	}
 	var counted *group
-	err := p.await(ctx, l, func(g *group) bool {
+	err := p.await(ctx, l, client, func(g *group) bool {
 		if !p.free(g, 0) {
 			return false
 		}
@@ -154,26 +179,37 @@ func (p *pacer) free(g *group, promised int) bool {
 }
 
 // ours is how many of the group's requests in a window may be ours.
-func (p *pacer) ours(g *group) int { return max(1, int(float64(g.Requests)*p.share+1e-9)) }
+func (p *pacer) ours(g *group) int { return max(1, int(float64(g.Requests)*p.share()+1e-9)) }
 
-// await calls take, with the lock held, each time it may succeed, until it does.
-func (p *pacer) await(ctx context.Context, l lane, take func(*group) bool) error {
+// await calls take, with the lock held, each time it may succeed and it is the client's turn, until it does. nil is a
+// client that need not wait for its turn.
+func (p *pacer) await(ctx context.Context, l lane, client any, take func(*group) bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	turns := &p.turns[l]
+	turns.join(client)
+	defer func() {
+		if turns.leave(client); len(turns.waiting) > 0 {
+			p.wake() // it may be another's turn now
+		}
+	}()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p.mu.Lock()
-		if take(p.lanes[l]) {
-			p.mu.Unlock()
+		if turns.next(client) && take(p.lanes[l]) {
+			turns.took(client)
 			return nil
 		}
 		changed, at := p.changed, p.next(p.lanes[l])
+		if !turns.next(client) {
+			at = time.Time{} // whoever's turn it is wakes the others
+		}
 		p.waiting++
 		p.mu.Unlock()
 		sleep(ctx, at, changed)
 		p.mu.Lock()
 		p.waiting--
-		p.mu.Unlock()
 	}
 }
 

@@ -102,7 +102,7 @@ func (a *answer) success() *answer {
 
 // once is send without a second try. An answer that is no success comes with its error.
 func (c *Client) once(ctx context.Context, r call) (*answer, error) {
-	group, err := c.pace.begin(ctx, r.lane())
+	group, err := c.pace.begin(ctx, r.lane(), c)
 	if err != nil {
 		return nil, &connectors.Error{Fault: connectors.FaultTransient, Op: r.op, Detail: "not sent", Err: err}
 	}
