@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("RINGSYNC_LISTEN", "off"); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"ringsync": main, "ringsync-emulators": serveEmulators, "ringsync-bare": bareClient})
+	testscript.Main(m, map[string]func(){"ringsync": main, "ringsync-emulators": serveEmulators, "ringsync-bare": bareClient, "ringsync-cycle": measureCycle})
 }
 
 // TestScripts runs testdata/script: each script is a session at a terminal, unhappy turns included. Besides
