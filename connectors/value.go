@@ -26,10 +26,10 @@ const (
 // Value is one attribute's value, on either side. The zero Value is Absent. Values are immutable; two are compared
 // with Equal, never with ==.
 type Value struct {
-	str  string
+	str  string // of an Int its decimal digits: whole numbers are rare, and a person has dozens of values
 	many *many
-	num  int64
 	kind Kind
+	on   bool // of a Bool
 }
 
 type many struct {
@@ -50,16 +50,10 @@ func NullValue() Value { return Value{kind: Null} }
 func StringValue(s string) Value { return Value{kind: String, str: s} }
 
 // BoolValue returns b as a Value.
-func BoolValue(b bool) Value {
-	v := Value{kind: Bool}
-	if b {
-		v.num = 1
-	}
-	return v
-}
+func BoolValue(b bool) Value { return Value{kind: Bool, on: b} }
 
 // IntValue returns n as a Value.
-func IntValue(n int64) Value { return Value{kind: Int, num: n} }
+func IntValue(n int64) Value { return Value{kind: Int, str: strconv.FormatInt(n, 10)} }
 
 // ListValue returns the items as one multi-valued Value. The slice is kept, not copied.
 func ListValue(items ...Value) Value { return Value{kind: List, many: &many{items: items}} }
@@ -95,15 +89,13 @@ func (v Value) IsEmpty() bool { return v.IsNull() || v.kind == String && v.str =
 // items joined with commas and an Object its JSON; callers that care look at Kind first.
 func (v Value) Text() string {
 	switch v.kind {
-	case String:
+	case String, Int:
 		return v.str
 	case Bool:
-		if v.num != 0 {
+		if v.on {
 			return "True"
 		}
 		return "False"
-	case Int:
-		return strconv.FormatInt(v.num, 10)
 	case List:
 		parts := make([]string, len(v.many.items))
 		for i, item := range v.many.items {
@@ -123,7 +115,7 @@ func (v Value) Text() string {
 func (v Value) AsBool() (b, ok bool) {
 	switch {
 	case v.kind == Bool:
-		return v.num != 0, true
+		return v.on, true
 	case v.kind == String && strings.EqualFold(v.str, "true"):
 		return true, true
 	case v.kind == String && strings.EqualFold(v.str, "false"):
@@ -135,9 +127,7 @@ func (v Value) AsBool() (b, ok bool) {
 // AsInt returns v as a whole number; ok is false when it is none.
 func (v Value) AsInt() (n int64, ok bool) {
 	switch v.kind {
-	case Int:
-		return v.num, true
-	case String:
+	case Int, String:
 		n, err := strconv.ParseInt(strings.TrimSpace(v.str), 10, 64)
 		return n, err == nil
 	}
@@ -178,7 +168,7 @@ func (v Value) Equal(w Value) bool { return v.equal(w, func(a, b string) bool { 
 func (v Value) EqualFold(w Value) bool { return v.equal(w, strings.EqualFold) }
 
 func (v Value) equal(w Value, same func(a, b string) bool) bool {
-	if v.kind != w.kind || v.num != w.num || !same(v.str, w.str) || v.Len() != w.Len() {
+	if v.kind != w.kind || v.on != w.on || !same(v.str, w.str) || v.Len() != w.Len() {
 		return false
 	}
 	for i := range v.Len() {
@@ -195,9 +185,9 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	case String:
 		return quote(v.str), nil
 	case Bool:
-		return strconv.AppendBool(nil, v.num != 0), nil
+		return strconv.AppendBool(nil, v.on), nil
 	case Int:
-		return strconv.AppendInt(nil, v.num, 10), nil
+		return []byte(v.str), nil
 	case List:
 		return json.Marshal(v.many.items)
 	case Object:
@@ -220,11 +210,24 @@ func (v Value) MarshalJSON() ([]byte, error) {
 
 // quote writes a JSON string in which &, < and > stand for themselves; whoever writes JSON into a page escapes there.
 func quote(s string) []byte {
+	if isPlain(s) {
+		return append(append(append(make([]byte, 0, len(s)+2), '"'), s...), '"')
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(s) // of a string into memory: cannot fail
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+}
+
+// isPlain reports whether JSON writes s as it is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // UnmarshalJSON reads any JSON value. Whole numbers become Int; other numbers keep their text as a String; the

@@ -485,7 +485,7 @@ func (j *Job) findPerson(ctx context.Context, who string) (found *state.Person, 
 	}
 	err = j.eachPerson(ctx, func(p *state.Person) error {
 		if strings.EqualFold(p.UserPrincipalName, who) || strings.EqualFold(targetRef(p).UserName, who) {
-			found = p
+			found = p.Clone()
 		}
 		return nil
 	})

@@ -116,38 +116,29 @@ func (r *reading) tellSkip(p *state.Person, rule ruling) {
 	}
 }
 
-// eachPerson calls fn for every record, a batch a transaction: a read transaction that lasts keeps bbolt from
-// reusing pages.
+// eachPerson calls fn for every record, some a transaction: a read transaction that lasts keeps bbolt from reusing pages.
+// The person is not to be kept: clone whoever is to be.
 func (j *Job) eachPerson(ctx context.Context, fn func(*state.Person) error) error {
-	from := ""
-	for {
-		var batch []*state.Person
-		err := j.store.View(ctx, func(v *state.View) error {
-			for p, err := range v.People(from) {
-				if err != nil {
-					return err
-				}
-				if p.ID == from {
-					continue
-				}
-				if batch = append(batch, p); len(batch) == batchSize {
-					break
-				}
-			}
-			return nil
+	const some = 128 // few, so that what they hold stays near the processor
+	people := make([]state.Person, some)
+	for after := ""; ; {
+		n := 0
+		err := j.store.View(ctx, func(v *state.View) (err error) {
+			n, err = v.FillPeople(people, after)
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		for _, p := range batch {
-			if err := fn(p); err != nil {
+		for i := range people[:n] {
+			if err := fn(&people[i]); err != nil {
 				return err
 			}
 		}
-		if len(batch) < batchSize {
+		if n < some {
 			return nil
 		}
-		from = batch[len(batch)-1].ID
+		after = people[n-1].ID
 	}
 }
 
@@ -214,13 +205,14 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 	}
 	for batch := range slices.Chunk(ids, batchSize) {
 		err := j.store.Update(ctx, func(tx *state.Tx) error {
+			var p state.Person
 			for _, id := range batch {
-				p, err := tx.Person(id)
+				found, err := tx.FillPerson(&p, id)
 				if err != nil {
 					return err
 				}
-				if p != nil {
-					if err := j.enter(tx, p, rulings[id], judged, now); err != nil {
+				if found {
+					if err := j.enter(tx, &p, rulings[id], judged, now); err != nil {
 						return err
 					}
 				}
@@ -237,16 +229,18 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 	return "", nil
 }
 
+// eachRuling calls fn for those of these people who have a record. The person is not to be kept.
 func (j *Job) eachRuling(ctx context.Context, ids []string, fn func(*state.View, *state.Person) error) error {
+	var p state.Person
 	for batch := range slices.Chunk(ids, batchSize) {
 		err := j.store.View(ctx, func(v *state.View) error {
 			for _, id := range batch {
-				p, err := v.Person(id)
+				found, err := v.FillPerson(&p, id)
 				if err != nil {
 					return err
 				}
-				if p != nil {
-					if err := fn(v, p); err != nil {
+				if found {
+					if err := fn(v, &p); err != nil {
 						return err
 					}
 				}

@@ -35,6 +35,8 @@ type listing struct {
 	first bool
 	// doubted: the list lacks accounts that exist, so it proves nothing about who is missing from it.
 	doubted bool
+
+	record state.Person // of whoever is being compared
 }
 
 // list walks the target's list.
@@ -69,8 +71,8 @@ func (l *listing) take(v *state.View, r connectors.Resource) error {
 		return nil
 	}
 	l.linked[r.ID] = true
-	p, err := v.Person(holder)
-	if err != nil || p == nil {
+	p := &l.record
+	if found, err := v.FillPerson(p, holder); !found || err != nil {
 		return err
 	}
 	if l.fresh(p) && l.job.differs(p, r) {

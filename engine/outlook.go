@@ -115,7 +115,7 @@ func (j *Job) preview(ctx context.Context, target TargetReader, rd round, report
 	unchanged := 0
 	err := j.eachPerson(ctx, func(p *state.Person) error {
 		if p.Class != state.ClassNone {
-			people = append(people, p)
+			people = append(people, p.Clone())
 		} else if active(p) {
 			unchanged++
 		}

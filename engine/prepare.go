@@ -173,6 +173,9 @@ func (j *Job) change(p prepared, status string) plan.Change {
 	if p.decision.Action == plan.Create || p.person.TargetID == "" {
 		c.Target.ID = ""
 	}
+	if n := len(p.decision.Differences); n > 0 {
+		c.Attributes = make([]plan.Attribute, 0, n)
+	}
 	for _, d := range p.decision.Differences {
 		a := j.Policy.Attributes[d.Slot]
 		c.Attributes = append(c.Attributes, plan.Attribute{Name: a.Name, Old: shown(d.Old, a), New: shown(d.New, a)})

@@ -46,6 +46,7 @@ type reading struct {
 
 	batch  map[string]draft
 	result mapping.Result
+	record state.Person // of whoever is being evaluated
 
 	// relinked are the people in scope whose active accounts carry their mark and await linking: part of the guard's
 	// base, since those removed beside them were colleagues of theirs.
@@ -217,17 +218,13 @@ func (r *reading) skip(row connectors.Row, s seen) {
 	r.skipped[ref.ID] = plan.Skipped{Source: ref, Reason: reason}
 }
 
-// person returns the record as it stands, or a new one.
+// person returns the record as it stands, or a new one, until the next call.
 func (r *reading) person(id string) (*state.Person, error) {
-	var p *state.Person
-	err := r.job.store.View(r.ctx, func(v *state.View) (err error) {
-		p, err = v.Person(id)
+	err := r.job.store.View(r.ctx, func(v *state.View) error {
+		_, err := v.FillPerson(&r.record, id)
 		return err
 	})
-	if p == nil && err == nil {
-		p = &state.Person{ID: id}
-	}
-	return p, err
+	return &r.record, err
 }
 
 // scope decides what the row alone decides. A cause set to keep does not count: a disabled account is then treated
@@ -316,12 +313,9 @@ func (r *reading) flush() error {
 	}
 	err := r.job.store.Update(r.ctx, func(tx *state.Tx) error {
 		for id, d := range r.batch {
-			p, err := tx.Person(id)
-			if err != nil {
+			p := &r.record
+			if _, err := tx.FillPerson(p, id); err != nil {
 				return err
-			}
-			if p == nil {
-				p = &state.Person{ID: id}
 			}
 			if r.job.apply(p, d) {
 				if err := tx.PutPerson(p); err != nil {
@@ -351,6 +345,7 @@ func (j *Job) apply(p *state.Person, d draft) (changed bool) {
 // setWants puts the values into the record and counts a generation if any is new.
 func (j *Job) setWants(p *state.Person, d draft) (changed bool) {
 	linked := p.TargetID != ""
+	p.Attributes = slices.Grow(p.Attributes, max(0, len(d.values)-len(p.Attributes)))
 	for slot, v := range d.values {
 		attribute := j.Policy.Attributes[slot]
 		create := d.onCreate[slot]

@@ -23,15 +23,24 @@ var errShort = errors.New("it ends too early")
 // decodePerson reads the record that appendPerson made for the person of that id. Whatever the bytes, it gives a
 // person or an error.
 func decodePerson(id string, record []byte, d *dictionary) (*Person, error) {
+	p := new(Person)
+	if err := decodeInto(p, id, record, d); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// decodeInto is decodePerson into somebody who is of no use any more: the room for attributes is used again.
+func decodeInto(p *Person, id string, record []byte, d *dictionary) error {
+	*p = Person{ID: id, Attributes: p.Attributes[:0]}
 	if len(record) == 0 {
-		return nil, errShort
+		return errShort
 	}
 	if record[0] != recordVersion {
-		return nil, fmt.Errorf("it is of version %d, and this program knows version %d", record[0], recordVersion)
+		return fmt.Errorf("it is of version %d, and this program knows version %d", record[0], recordVersion)
 	}
 	r := decoder{rest: string(record[1:]), n: 1}
 	r.shared[0] = id
-	p := &Person{ID: id}
 	flags := r.uint()
 	if flags >= flagsEnd {
 		r.fail("flags %#x are unknown", flags)
@@ -51,10 +60,7 @@ func decodePerson(id string, record []byte, d *dictionary) (*Person, error) {
 	if len(r.rest) > 0 {
 		r.fail("%d bytes follow its end", len(r.rest))
 	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	return p, nil
+	return r.err
 }
 
 func (r *decoder) rare(flags uint64, p *Person) {
@@ -97,7 +103,9 @@ func (r *decoder) attributes(p *Person, d *dictionary) {
 	if n == 0 {
 		return
 	}
-	p.Attributes = make([]Attribute, 0, n)
+	if cap(p.Attributes) < n {
+		p.Attributes = make([]Attribute, 0, n)
+	}
 	last, spelt := uint64(0), false
 	for range n {
 		a := Attribute{}

@@ -28,10 +28,12 @@ func (b *binding) matchKeys(p *Person) [][]byte {
 		if a == nil {
 			continue
 		}
+		last := ""
 		for _, value := range [...]string{a.Want.Text(), a.Sent.Text(), a.Answer.Text()} {
-			if value != "" {
+			if value != "" && value != last { // most often all three are the same
 				add(number, fold(value))
 			}
+			last = value
 		}
 	}
 	for _, tried := range p.Tried {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	"ringsync/connectors"
@@ -155,6 +156,13 @@ func (p *Person) Set(name string) *Attribute {
 	}
 	p.Attributes = append(p.Attributes, Attribute{Name: name})
 	return &p.Attributes[len(p.Attributes)-1]
+}
+
+// Clone returns a copy that shares nothing with p that can be changed.
+func (p *Person) Clone() *Person {
+	q := *p
+	q.Attributes, q.Tried = slices.Clone(p.Attributes), slices.Clone(p.Tried)
+	return &q
 }
 
 // Name returns what to call the person in a message.

@@ -15,6 +15,7 @@ type Tx struct {
 	*View
 	w       Writer
 	scratch []byte
+	old     Person // who is being replaced
 }
 
 // PutPerson stores p and brings everything that follows from it up to date: the link, the matching values, the place
@@ -26,11 +27,11 @@ func (tx *Tx) PutPerson(p *Person) error {
 		return fmt.Errorf("store person %s: %w", p.ID, err)
 	}
 	tx.scratch = record
-	key := idKey(p.ID)
-	if bytes.Equal(tx.r.Get(SpacePeople, key), record) {
+	tx.key = appendID(tx.key[:0], p.ID)
+	if bytes.Equal(tx.r.Get(SpacePeople, tx.key), record) {
 		return nil
 	}
-	old, err := tx.Person(p.ID)
+	old, err := tx.former(p.ID)
 	if err != nil {
 		return err
 	}
@@ -40,12 +41,20 @@ func (tx *Tx) PutPerson(p *Person) error {
 	if err := tx.follow(old, p); err != nil {
 		return err
 	}
-	return tx.w.Put(SpacePeople, key, record)
+	return tx.w.Put(SpacePeople, appendID(tx.key[:0], p.ID), record)
+}
+
+// former is Person for the moment: nil if there is none, and overwritten by the next call.
+func (tx *Tx) former(id string) (*Person, error) {
+	if found, err := tx.FillPerson(&tx.old, id); !found || err != nil {
+		return nil, err
+	}
+	return &tx.old, nil
 }
 
 // DeletePerson forgets the person of that source id, and what follows from their record. Edges, removals and log stay.
 func (tx *Tx) DeletePerson(id string) error {
-	old, err := tx.Person(id)
+	old, err := tx.former(id)
 	if err != nil || old == nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type View struct {
 	tally    *tally // as this transaction sees it, loaded when first asked for
 	stored   tally  // as it was when loaded
 	damage   error
+	key      []byte // room for the key being looked up
 }
 
 // Counts are the numbers of people.
@@ -52,15 +53,32 @@ type Mark struct {
 
 // Person returns the person of that source id, nil if there is none. The error is a *DamagedError.
 func (v *View) Person(id string) (*Person, error) {
+	p := new(Person)
+	if found, err := v.FillPerson(p, id); !found || err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// FillPerson is Person into somebody who is of no use any more, whose room is used again.
+func (v *View) FillPerson(p *Person, id string) (found bool, err error) {
 	if checkID(id) != nil {
-		return nil, nil
+		return false, nil
 	}
-	key := idKey(id)
-	record := v.r.Get(SpacePeople, key)
+	v.key = appendID(v.key[:0], id)
+	record := v.r.Get(SpacePeople, v.key)
 	if record == nil {
-		return nil, nil
+		*p = Person{ID: id, Attributes: p.Attributes[:0]}
+		return false, nil
 	}
-	return v.person(key, record)
+	return true, v.decode(p, id, record)
+}
+
+func (b *binding) decode(p *Person, id string, record []byte) error {
+	if err := decodeInto(p, id, record, b.dictionary); err != nil {
+		return &DamagedError{What: "the record of person " + id, Err: err}
+	}
+	return nil
 }
 
 func (b *binding) person(key, record []byte) (*Person, error) {
@@ -68,11 +86,35 @@ func (b *binding) person(key, record []byte) (*Person, error) {
 	if err != nil {
 		return nil, damagedKey(SpacePeople, key, err)
 	}
-	p, err := decodePerson(id, record, b.dictionary)
-	if err != nil {
-		return nil, &DamagedError{What: "the record of person " + id, Err: err}
+	p := new(Person)
+	if err := b.decode(p, id, record); err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+// FillPeople is People into a slice, as many as it has room for, from behind the source id after ("" begins with the
+// first). Whoever is in the slice is overwritten, and their room used again: it is for walking over everybody. It
+// returns how many there were, and stops at the first that cannot be read.
+func (v *View) FillPeople(people []Person, after string) (n int, err error) {
+	var start []byte
+	if after != "" {
+		start = append(idKey(after), 0)
+	}
+	for key, record := range v.scan(SpacePeople, start, nil) {
+		if n == len(people) {
+			break
+		}
+		id, err := wholeID(key)
+		if err != nil {
+			return n, damagedKey(SpacePeople, key, err)
+		}
+		if err := v.decode(&people[n], id, record); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // People yields everybody whose key is that of the source id from or follows it, in key order; "" begins with the
@@ -96,13 +138,13 @@ func (v *View) PersonByTarget(targetID string) (id string) {
 	if checkID(targetID) != nil {
 		return ""
 	}
-	key := idKey(targetID)
-	holder := v.r.Get(SpaceByTarget, key)
+	v.key = appendID(v.key[:0], targetID)
+	holder := v.r.Get(SpaceByTarget, v.key)
 	if holder == nil {
 		return ""
 	}
 	id, err := wholeID(holder)
-	v.note(SpaceByTarget, key, err)
+	v.note(SpaceByTarget, v.key, err)
 	return id
 }
 

@@ -25,7 +25,6 @@ func BenchmarkCycles(b *testing.B) {
 	}
 }
 
-
 func benchCycles(b *testing.B, people, groups int) {
 	latency := os.Getenv("RINGSYNC_BENCH_LATENCY")
 	v := newVenue(b, people, groups, latency)

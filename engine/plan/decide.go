@@ -125,13 +125,19 @@ func (c *Policy) Decide(p *state.Person) Decision {
 
 // forbids returns why users.actions keeps the decision from being carried out.
 func (c *Policy) forbids(d Decision) string {
-	allowed := map[Action]bool{None: true, Create: c.Create, Update: c.Update, Enable: c.Update, Disable: c.Disable, Delete: c.Delete}
-	if allowed[d.Action] {
-		return ""
+	allowed, needs := true, d.Action
+	switch d.Action {
+	case Create:
+		allowed = c.Create
+	case Update, Enable:
+		allowed, needs = c.Update, Update
+	case Disable:
+		allowed = c.Disable
+	case Delete:
+		allowed = c.Delete
 	}
-	needs := d.Action
-	if needs == Enable {
-		needs = Update
+	if allowed {
+		return ""
 	}
 	return string(needs) + " is not among users.actions"
 }
@@ -173,7 +179,7 @@ func cause(p *state.Person) string {
 const reasonNew = "in scope, no account yet"
 
 func (c *Policy) create(p *state.Person) Decision {
-	d := Decision{Action: Create, Reason: reasonNew}
+	d := Decision{Action: Create, Reason: reasonNew, Differences: make([]Difference, 0, len(c.Attributes))}
 	for slot, attribute := range c.Attributes {
 		if a := p.Attribute(attribute.Name); a != nil && !a.Want.IsNull() {
 			d.Differences = append(d.Differences, Difference{Slot: slot, Old: connectors.NullValue(), New: a.Want})

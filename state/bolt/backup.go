@@ -32,7 +32,7 @@ func (db *DB) CopyTo(path string) (err error) {
 // write writes the moment. It is alone with the transaction, so it takes no turns.
 func (s *Snapshot) write(file *os.File) (err error) {
 	defer s.db.guard(&err, false)
-	defer faultsPanic()()
+	defer faultsPanic(faultsPanic(true))
 	protect(func() { _, err = s.tx.WriteTo(file) })
 	return err
 }

@@ -106,7 +106,7 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 		}
 	}()
 	defer db.guard(&err, false)
-	defer faultsPanic()()
+	defer faultsPanic(faultsPanic(true))
 	options := &bbolt.Options{
 		Timeout:         1, // a nanosecond: one attempt
 		ReadOnly:        db.readOnly,
@@ -263,7 +263,7 @@ func (db *DB) Update(ctx context.Context, fn func(state.Writer) error) error {
 
 func (db *DB) view(fn func(*bbolt.Tx) error) (err error) {
 	defer db.guard(&err, false)
-	defer faultsPanic()()
+	defer faultsPanic(faultsPanic(true))
 	tx, err := db.begin(false)
 	if err != nil {
 		return err
@@ -274,7 +274,7 @@ func (db *DB) view(fn func(*bbolt.Tx) error) (err error) {
 
 func (db *DB) update(fn func(*bbolt.Tx) error) (err error) {
 	defer db.guard(&err, true)
-	defer faultsPanic()()
+	defer faultsPanic(faultsPanic(true))
 	tx, err := db.begin(true)
 	if err != nil {
 		return err

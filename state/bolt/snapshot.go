@@ -47,7 +47,7 @@ func (s *Snapshot) View(ctx context.Context, fn func(state.Reader) error) (err e
 		return err
 	}
 	defer s.db.guard(&err, false)
-	defer faultsPanic()()
+	defer faultsPanic(faultsPanic(true))
 	return fn(&sharedReader{newReader(s.tx), &s.turn})
 }
 

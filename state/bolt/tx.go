@@ -15,6 +15,8 @@ import (
 type reader struct {
 	tx      *bbolt.Tx
 	buckets [len(state.Spaces)]*bbolt.Bucket // opened when first needed
+	// cursors look keys up: Bucket.Get takes a new one for each, with a stack that grows anew.
+	cursors [len(state.Spaces)]*bbolt.Cursor
 }
 
 func newReader(tx *bbolt.Tx) *reader { return &reader{tx: tx} }
@@ -29,9 +31,19 @@ func (r *reader) bucket(space state.Space) *bbolt.Bucket {
 }
 
 func (r *reader) Get(space state.Space, key []byte) (value []byte) {
-	if b := r.bucket(space); b != nil {
-		protect(func() { value = b.Get(key) })
+	b := r.bucket(space)
+	if b == nil {
+		return nil
 	}
+	c := &r.cursors[space-state.Spaces[0]]
+	if *c == nil {
+		protect(func() { *c = b.Cursor() })
+	}
+	protect(func() {
+		if k, v := (*c).Seek(key); bytes.Equal(k, key) {
+			value = v
+		}
+	})
 	return value
 }
 
@@ -105,12 +117,9 @@ func (db *DB) damaged(err error) *state.DamagedError {
 	return &state.DamagedError{What: "state file " + db.path, Err: err}
 }
 
-// faultsPanic lets the present goroutine panic where the processor finds that an address is not there. The function
-// that it returns undoes that.
-func faultsPanic() func() {
-	before := debug.SetPanicOnFault(true)
-	return func() { debug.SetPanicOnFault(before) }
-}
+// faultsPanic lets the present goroutine panic where the processor finds that an address is not there, or not; it
+// returns what was so before.
+func faultsPanic(on bool) (before bool) { return debug.SetPanicOnFault(on) }
 
 // isFault reports whether a panic comes from an address that is not there. That of a nil pointer does not say where.
 func isFault(cause any) bool {
