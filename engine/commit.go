@@ -25,7 +25,7 @@ import (
 
 // commit puts a group of outcomes into the state in one transaction. Only after it does anything count as done.
 func (x *exporter) commit(ctx context.Context, group []outcome) error {
-	var summary plan.Summary
+	var summary, served plan.Summary
 	var changes []plan.Change
 	x.mu.Lock()
 	room := x.tally.keep - len(x.tally.changes)
@@ -35,7 +35,7 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	x.mu.Unlock()
 	quarantineChanged := false
 	err := x.job.store.Update(ctx, func(tx *state.Tx) (err error) {
-		summary, changes, answers = plan.Summary{}, nil, nil
+		summary, served, changes, answers = plan.Summary{}, plan.Summary{}, nil, nil
 		for i := range group {
 			if group[i].nothing {
 				continue
@@ -51,12 +51,18 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 			if asked.has(group[i].id) && c.Status == plan.StatusDone && c.Action != plan.None {
 				answers = append(answers, c)
 			}
+			if !asked.has(group[i].id) {
+				served.Count(c)
+			}
 			if c.Status == plan.StatusDone {
 				summary.Count(c)
 				if c.Action != plan.None && len(changes) < room {
 					changes = append(changes, c)
 				}
 			}
+		}
+		if err := credit(tx, rd.cycle.Number, served); err != nil {
+			return err
 		}
 		quarantineChanged, err = x.job.watch(tx, group, x.serving)
 		return err
@@ -85,6 +91,30 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 		x.job.progress.exported.Add(1)
 	}
 	return nil
+}
+
+// credit adds what was done, and what failed, to the record of the cycle that it was done for: of a served job that goes on
+// after the cycle has ended.
+func credit(tx *state.Tx, number uint64, s plan.Summary) error {
+	if s.Changes()+s.Escrowed == 0 {
+		return nil
+	}
+	c := tx.Cycle(number)
+	if c == nil {
+		return nil // nothing has been read yet since the job began to be served
+	}
+	if c.Counters == nil {
+		c.Counters = map[string]int{}
+	}
+	for name, n := range doneCounters(s) {
+		c.Counters[name] += n
+	}
+	return tx.PutCycle(c)
+}
+
+// doneCounters are the counters of a cycle for what was done, and what failed.
+func doneCounters(s plan.Summary) map[string]int {
+	return map[string]int{"create": s.Create, "update": s.Update, "enable": s.Enable, "disable": s.Disable, "delete": s.Delete, "failed": s.Escrowed}
 }
 
 // apply writes one outcome down and returns what to report of it.

@@ -247,7 +247,7 @@ func (j *Job) Approve(ctx context.Context, list uint32, people []string) (approv
 		return len(changed), err
 	}
 	if !known {
-		return 0, fmt.Errorf("there is no held list %d; ringsync outbox --held shows those there are", list)
+		return 0, noHeldList(list)
 	}
 	for i := range changed {
 		for _, name := range names(&changed[i]) {
@@ -299,6 +299,8 @@ type HeldList struct {
 	Number uint32    `json:"number"`
 	People int       `json:"people"`
 	Since  time.Time `json:"since"`
+	// Refused is there once somebody has decided that the list shall not go out.
+	Refused *Refusal `json:"refused,omitempty"`
 }
 
 // Forecaster is a Target that can tell how long it takes, by its limits, until so many writes have been sent. ok is false
@@ -333,7 +335,11 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 		Progress: ProgressCounts{Read: p.Read, Listed: p.Listed, Queued: p.Queued, Exported: p.Exported},
 	}
 	var held []string
+	refused := map[uint32]Refusal{}
 	err := j.store.View(ctx, func(v *state.View) error {
+		if _, err := v.Get(metaRefused, &refused); err != nil {
+			return err
+		}
 		counts := v.Counts()
 		s.People, s.Linked, s.Active = counts.People, counts.Linked, counts.Active
 		for class, n := range counts.Queued {
@@ -393,10 +399,10 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 		}
 		v.mu.Unlock()
 	}
-	return s, j.heldLists(ctx, held, &s)
+	return s, j.heldLists(ctx, held, refused, &s)
 }
 
-func (j *Job) heldLists(ctx context.Context, ids []string, s *Status) error {
+func (j *Job) heldLists(ctx context.Context, ids []string, refused map[uint32]Refusal, s *Status) error {
 	lists := map[uint32]*HeldList{}
 	err := j.eachRuling(ctx, ids, func(_ *state.View, p *state.Person) error {
 		if p.Held == 0 {
@@ -405,6 +411,9 @@ func (j *Job) heldLists(ctx context.Context, ids []string, s *Status) error {
 		l := lists[p.Held]
 		if l == nil {
 			l = &HeldList{Number: p.Held, Since: p.Due}
+			if r, ok := refused[p.Held]; ok {
+				l.Refused = &r
+			}
 			lists[p.Held] = l
 		}
 		l.People++

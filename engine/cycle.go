@@ -297,8 +297,16 @@ func (j *Job) end(ctx context.Context, c state.Cycle, report *plan.Report, faile
 	}
 	s := report.Summary
 	c.Counters = map[string]int{
-		"create": s.Create, "update": s.Update, "enable": s.Enable, "disable": s.Disable, "delete": s.Delete,
 		"unchanged": s.Unchanged, "skipped": s.Skipped, "held": s.Held, "escrowed": s.Escrowed, "waiting": s.Waiting,
 	}
-	return j.store.Update(ctx, func(tx *state.Tx) error { return tx.PutCycle(&c) })
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		stored := tx.Cycle(c.Number)
+		for name := range doneCounters(s) {
+			c.Counters[name] = 0
+			if stored != nil { // what the exporter has done for it by now; of a served job it goes on
+				c.Counters[name] = stored.Counters[name]
+			}
+		}
+		return tx.PutCycle(&c)
+	})
 }

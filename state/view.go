@@ -277,6 +277,17 @@ func (v *View) Cycles(n int) []Cycle {
 	return cycles
 }
 
+// Cycle returns the record of the cycle of that number, nil if there is none.
+func (v *View) Cycle(number uint64) *Cycle {
+	key := numberKey(number)
+	record := v.r.Get(SpaceCycles, key)
+	var cycle Cycle
+	if record == nil || v.note(SpaceCycles, key, json.Unmarshal(record, &cycle)) {
+		return nil
+	}
+	return &cycle
+}
+
 // Get reads what Set keeps under that name into the value that into points to, and reports whether there is anything.
 func (v *View) Get(name string, into any) (found bool, err error) {
 	return readMeta(v.r, metaPrefix+name, into)
