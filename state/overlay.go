@@ -14,9 +14,9 @@ type Viewer interface {
 	View(ctx context.Context, fn func(Reader) error) error
 }
 
-// overlay is a DB in memory over a base that it only reads. The base's type has no method that writes, so nothing put
+// Overlay is a DB in memory over a base that it only reads. The base's type has no method that writes, so nothing put
 // here can reach it.
-type overlay struct {
+type Overlay struct {
 	base      Viewer
 	committed atomic.Pointer[layer] // what Views see; never touched again
 	turn      chan struct{}         // holds the one Update at a time
@@ -47,10 +47,10 @@ func (l *layer) fork() *layer {
 	return &f
 }
 
-// NewOverlay returns a DB that holds its changes in memory and shows what base holds where there are none; base nil is
+// NewOverlay returns an Overlay that holds its changes in memory and shows what base holds where there are none; base nil is
 // empty. A dry run works on one. Base must not change as long as the overlay is in use, and is not closed with it.
-func NewOverlay(base Viewer) DB {
-	o := &overlay{base: base, turn: make(chan struct{}, 1)}
+func NewOverlay(base Viewer) *Overlay {
+	o := &Overlay{base: base, turn: make(chan struct{}, 1)}
 	for i := range o.work {
 		o.work[i] = newTree()
 	}
@@ -58,7 +58,39 @@ func NewOverlay(base Viewer) DB {
 	return o
 }
 
-func (o *overlay) View(ctx context.Context, fn func(Reader) error) error {
+// Change is one key that an Overlay has put or deleted.
+type Change struct {
+	Space      Space
+	Key, Value []byte
+	Deleted    bool
+}
+
+// Changes yields what the Overlay holds beside its base, space by space in the order of the keys: everything that
+// would have to be done to the base. What is yielded is not to be changed.
+func (o *Overlay) Changes() iter.Seq[Change] {
+	changed := o.committed.Load()
+	return func(yield func(Change) bool) {
+		for i, tree := range changed {
+			for more, it := true, tree.Iter(); more && it.Next(); {
+				c := it.Item()
+				more = yield(Change{Spaces[i], c.key, c.value, c.deleted})
+			}
+		}
+	}
+}
+
+// Fork returns an Overlay of its own with the same content, over the same base, in a time that does not depend on the
+// content.
+func (o *Overlay) Fork() *Overlay {
+	o.turn <- struct{}{}
+	defer func() { <-o.turn }()
+	f := &Overlay{base: o.base, turn: make(chan struct{}, 1), work: *o.work.fork()}
+	f.committed.Store(f.work.fork())
+	return f
+}
+
+// View meets DB.
+func (o *Overlay) View(ctx context.Context, fn func(Reader) error) error {
 	if o.closed.Load() {
 		return ErrClosed
 	}
@@ -68,7 +100,8 @@ func (o *overlay) View(ctx context.Context, fn func(Reader) error) error {
 	return o.over(ctx, o.committed.Load(), func(t *overlayTx) error { return fn(t) })
 }
 
-func (o *overlay) Update(ctx context.Context, fn func(Writer) error) error {
+// Update meets DB.
+func (o *Overlay) Update(ctx context.Context, fn func(Writer) error) error {
 	select {
 	case o.turn <- struct{}{}:
 		defer func() { <-o.turn }()
@@ -91,14 +124,15 @@ func (o *overlay) Update(ctx context.Context, fn func(Writer) error) error {
 }
 
 // over runs fn on the layer over the base as it is.
-func (o *overlay) over(ctx context.Context, l *layer, fn func(*overlayTx) error) error {
+func (o *Overlay) over(ctx context.Context, l *layer, fn func(*overlayTx) error) error {
 	if o.base == nil {
 		return fn(&overlayTx{layer: l})
 	}
 	return o.base.View(ctx, func(r Reader) error { return fn(&overlayTx{layer: l, base: r}) })
 }
 
-func (o *overlay) Close() error {
+// Close meets DB. It leaves the base open.
+func (o *Overlay) Close() error {
 	o.turn <- struct{}{}
 	defer func() { <-o.turn }()
 	o.closed.Store(true)
