@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+	"unicode"
 )
 
 var (
@@ -36,9 +38,7 @@ func (c *Config) check() {
 			c.doc.add(fmt.Sprintf("safety.protect[%d]", i), "an empty name protects nobody")
 		}
 	}
-	if c.State.Etcd != nil {
-		c.doc.add("state.etcd", "state.etcd is not supported by this build: use state.path")
-	}
+	c.checkState()
 }
 
 func (c *Config) checkSource() {
@@ -132,6 +132,37 @@ func (c *Config) checkLog() {
 	}
 	if _, err := ParseSize(c.Log.Size); err != nil {
 		c.doc.add("log.size", "log.size: %v", err)
+	}
+}
+
+func (c *Config) checkState() {
+	e := c.State.Etcd
+	if e == nil {
+		return
+	}
+	if c.State.Path != "" {
+		c.doc.add("state.path", "state has both path and etcd: keep one")
+	}
+	for i, endpoint := range e.Endpoints {
+		path := fmt.Sprintf("state.etcd.endpoints[%d]", i)
+		c.checkURL(path, endpoint)
+		if u, err := url.Parse(endpoint); endpoint == "" || err == nil && strings.Trim(u.Path, "/") != "" {
+			c.doc.add(path, "%s must be an address such as https://etcd-1:2379", path)
+		} else if err == nil && u.Scheme == "http" && e.TLS != nil {
+			c.doc.add(path, "%s is plain http, and state.etcd has tls: begin it with https://", path)
+		}
+	}
+	if e.Prefix == "" || strings.ContainsFunc(e.Prefix, unicode.IsControl) {
+		c.doc.add("state.etcd.prefix", "state.etcd.prefix must be a text such as ringsync/")
+	}
+	if lease, err := time.ParseDuration(e.Lease); err != nil || lease < 5*time.Second || lease > 5*time.Minute || lease%time.Second != 0 {
+		c.doc.add("state.etcd.lease", "state.etcd.lease must be whole seconds from 5s to 5m, such as 15s")
+	}
+	if e.Username == "" && !e.Password.Empty() {
+		c.doc.add("state.etcd.password", "state.etcd has a password and no username")
+	}
+	if t := e.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
+		c.doc.add("state.etcd.tls", "state.etcd.tls needs cert and key together, or neither")
 	}
 }
 

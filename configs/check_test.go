@@ -82,7 +82,16 @@ func TestCheck(t *testing.T) {
 		{"mail password", base + "notify: {email: {to: [a@b.c], from: a@b.c, smtp: {host: h, password: p}}}", "9:70: notify.email.smtp has a password and no username"},
 		{"mail password in the clear", base + "notify: {email: {to: [a@b.c], from: a@b.c, smtp: {host: h, username: u, password: p, tls: none}}}", "9:91: notify.email.smtp.tls: none would send the password readable for everybody on the way; it is for a server on this machine, or without a password"},
 		{"webhook", base + "notify: {webhook: {url: http://a.example}}", "9:25: notify.webhook.url must begin with https://; plain http is for loopback only"},
-		{"etcd", base + "state: {etcd: {endpoints: ['https://a:2379']}}", "9:9: state.etcd is not supported by this build: use state.path"},
+		{"two states", base + "state: {path: a.db, etcd: {endpoints: ['https://a:2379']}}", "9:15: state has both path and etcd: keep one"},
+		{"etcd nowhere", base + "state: {etcd: {endpoints: []}}", "9:16: state.etcd.endpoints must not be an empty list"},
+		{"etcd in the clear", base + "state: {etcd: {endpoints: ['http://a:2379']}}", "9:28: state.etcd.endpoints[0] must begin with https://; plain http is for loopback only"},
+		{"etcd without a scheme", base + "state: {etcd: {endpoints: ['a:2379']}}", "9:28: state.etcd.endpoints[0] is not a web address: it begins with https:// and has a host"},
+		{"etcd with a path", base + "state: {etcd: {endpoints: ['https://a:2379/v3']}}", "9:28: state.etcd.endpoints[0] must be an address such as https://etcd-1:2379"},
+		{"etcd's certificates for nothing", base + "state: {etcd: {endpoints: ['http://127.0.0.1:2379'], tls: {ca: a}}}", "9:28: state.etcd.endpoints[0] is plain http, and state.etcd has tls: begin it with https://"},
+		{"etcd's half certificate", base + "state: {etcd: {endpoints: ['https://a:2379'], tls: {cert: a}}}", "9:47: state.etcd.tls needs cert and key together, or neither"},
+		{"etcd's password alone", base + "state: {etcd: {endpoints: ['https://a:2379'], password: p}}", "9:57: state.etcd has a password and no username"},
+		{"a short lease", base + "state: {etcd: {endpoints: ['https://a:2379'], lease: 1s}}", "9:54: state.etcd.lease must be whole seconds from 5s to 5m, such as 15s"},
+		{"half a second of a lease", base + "state: {etcd: {endpoints: ['https://a:2379'], lease: 7500ms}}", "9:54: state.etcd.lease must be whole seconds from 5s to 5m, such as 15s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			first, _, _ := strings.Cut(problemsOf(tc.text), "\n")

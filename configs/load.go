@@ -100,6 +100,9 @@ func (c *Config) checked(problems Problems, checks []func(*Config) error) (*Conf
 	return c, nil
 }
 
+// etcdLogSize is log.size where the log is in etcd, which all jobs share and which holds a few gigabytes.
+const etcdLogSize = "4MB"
+
 // complete fills in what depends on more than one key, and makes paths that are relative to the file's folder absolute.
 func (c *Config) complete() {
 	if c.Users.Attributes == nil {
@@ -108,7 +111,16 @@ func (c *Config) complete() {
 	if c.State.Path == "" && c.State.Etcd == nil {
 		c.State.Path = c.Job + ".db"
 	}
-	for _, path := range []*string{&c.State.Path, &c.Source.Credential.Certificate, &c.Log.File} {
+	paths := []*string{&c.State.Path, &c.Source.Credential.Certificate, &c.Log.File}
+	if e := c.State.Etcd; e != nil {
+		if c.doc.places["log.size"] == nil {
+			c.Log.Size = etcdLogSize
+		}
+		if e.TLS != nil {
+			paths = append(paths, &e.TLS.CA, &e.TLS.Cert, &e.TLS.Key)
+		}
+	}
+	for _, path := range paths {
 		if *path == "" {
 			continue
 		}

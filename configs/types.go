@@ -237,7 +237,7 @@ type Log struct {
 	// How long entries are kept: a duration such as 90d, 12h or 1h30m; 0 is for ever.
 	Keep string `yaml:"keep" jsonschema:"default=90d"`
 	// How much space entries may take before the oldest go: a number with KB, MB or GB (of 1,000) or KiB, MiB or GiB (of
-	// 1,024); 0 is without limit.
+	// 1,024); 0 is without limit. With state.etcd the default is 4MB.
 	Size string `yaml:"size" jsonschema:"default=512MB"`
 	// A file that gets each entry as a line of JSON too, for other programs; relative to this file's folder.
 	File string `yaml:"file"`
@@ -245,23 +245,30 @@ type Log struct {
 
 // State says where the job's memory is kept.
 type State struct {
-	// The state file, relative to this file's folder. Absent: the job's name with .db.
+	// The state file, relative to this file's folder. Absent: the job's name with .db. Not beside etcd.
 	Path string `yaml:"path"`
 	Etcd *Etcd  `yaml:"etcd"`
 }
 
-// Etcd keeps the state in etcd, for several machines.
+// Etcd keeps the state in an etcd cluster, so that several machines can serve the job: one at a time, and another when
+// that one is gone. All jobs of a fleet have the same.
 type Etcd struct {
-	// Addresses of the cluster's members.
+	// Addresses of the cluster's members, such as https://etcd-1:2379. Plain http only on loopback.
 	Endpoints []string `yaml:"endpoints" jsonschema:"required,minItems=1"`
-	// Prefix of the job's keys.
-	Prefix string `yaml:"prefix"`
-	TLS    *TLS   `yaml:"tls"`
+	// What all keys of ringsync in the cluster begin with.
+	Prefix string `yaml:"prefix" jsonschema:"default=ringsync/"`
+	// How long a machine that has vanished keeps its jobs before another takes them: whole seconds from 5s to 5m.
+	Lease string `yaml:"lease" jsonschema:"default=15s"`
+	// User name, if the cluster asks for one.
+	Username string `yaml:"username"`
+	// Password of that user.
+	Password Secret `yaml:"password"`
+	TLS      *TLS   `yaml:"tls"`
 }
 
 // TLS names the files of a TLS client, relative to this file's folder.
 type TLS struct {
-	// Certificates of the authorities to trust.
+	// Certificates of the authorities to trust. Absent: those of the system.
 	CA string `yaml:"ca"`
 	// Client certificate.
 	Cert string `yaml:"cert"`
