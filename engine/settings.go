@@ -123,7 +123,8 @@ const codeRefused = "ConfigurationRefused"
 func (j *Job) Refused(ctx context.Context, why string) error {
 	defer j.logged()
 	return j.store.Update(ctx, func(tx *state.Tx) error {
-		e := j.done(ctx, "configuration refused: "+why, "configuration refused", nil)
+		e := j.done(ctx, "configuration refused", nil)
+		e.Reason += ": " + why
 		e.Status, e.Code, e.Category = "failure", codeRefused, "nonServiceFailure"
 		e.Remedy = "Mend the file: ringsync config validate tells all that is wrong with it. The job goes on with the configuration that it has."
 		e.Steps[0].Status = "failure"
