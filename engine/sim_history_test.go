@@ -44,7 +44,8 @@ type history struct {
 	kept    map[string]ringcentraltest.User
 	written map[string]bool // accounts that a write of ours has changed or made
 	expired bool            // delta tokens have expired since the cycle began
-	first   bool            // the state knows nobody, so the cycle takes the target's list as it is
+	// first: no cycle has come to its end, and only the target's list tells whose accounts there are.
+	first bool
 	// windows are what was true in this cycle and those before it, newest first.
 	windows []map[string]window
 	active  []activity
@@ -245,7 +246,11 @@ func (h *history) run(c cycle) {
 	h.open()
 	h.count()
 	h.expired = false
-	h.must(p.store.View(p.ctx, func(v *state.View) error { h.first = v.Counts().People == 0; return nil }))
+	h.must(p.store.View(p.ctx, func(v *state.View) error {
+		_, marked := v.Mark()
+		h.first = v.Counts().People == 0 || !marked
+		return nil
+	}))
 	h.net.begin(c.graph, c.target)
 	h.arm(c.events)
 	p.disk.arm(c.how, c.at)

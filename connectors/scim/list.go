@@ -82,7 +82,7 @@ func (c *cursor) count(n *int) error {
 
 // Walk reads a list to its end: fetch gets the page from a 1-based index, yield each resource once. It goes on by the
 // rows that were new, since servers cut pages short, repeat rows, and may echo in itemsPerPage what was asked. It ends
-// on totalResults, on an empty page, and on the second page in a row that brings nothing new, which is what a server
+// on the greatest totalResults, on an empty page, and on the second page in a row that brings nothing new, which is what a server
 // that ignores startIndex sends for ever. Rows without an id cannot be told apart and are left out. No end means that
 // whoever is missing does not exist.
 func Walk(ctx context.Context, fetch func(ctx context.Context, start int) (Page, error), yield func(connectors.Resource) error) (connectors.ListSummary, error) {
@@ -98,7 +98,7 @@ func Walk(ctx context.Context, fetch func(ctx context.Context, start int) (Page,
 			return sum, err
 		}
 		sum.Pages++
-		sum.Total = page.Total
+		sum.Total = max(sum.Total, page.Total) // a page that says less may be short itself
 		fresh, nameless := 0, 0
 		for _, r := range page.Resources {
 			if r.ID == "" {
@@ -121,7 +121,7 @@ func Walk(ctx context.Context, fetch func(ctx context.Context, start int) (Page,
 			step = len(page.Resources)
 		}
 		start += step
-		if step == 0 || fresh == 0 && idle || page.Total > 0 && start > page.Total {
+		if step == 0 || fresh == 0 && idle || sum.Total > 0 && start > sum.Total {
 			return sum, nil
 		}
 		idle = fresh == 0

@@ -58,6 +58,7 @@ var servers = map[string]struct {
 	"rows without an id":              {func(s int) Page { p := rowsFrom(s, 5, 10); p.Resources[0].ID = ""; return p }, 8, 2, false},
 	"nothing, whatever it says":       {func(int) Page { return Page{Total: 10} }, 0, 1, false},
 	"an empty list":                   {func(int) Page { return Page{} }, 0, 1, true},
+	"one page as if half were all":    {func(s int) Page { return rowsFrom(s, 4, map[bool]int{true: 5, false: 10}[s == 5]) }, 10, 4, true},
 	"totalResults that grows by ones": {func(s int) Page { p := rowsFrom(s, 1, 10); p.Total = min(10, s+1); return p }, 10, 10, true},
 }
 
