@@ -46,6 +46,22 @@ func LoadUsers(path string, checks ...func(*Config) error) (*Config, error) {
 	return c.checked(problems, checks)
 }
 
+// StatePath returns the path of the job's state file, "" if the file does not tell. Nothing else in it counts: it may be
+// wrong, or name secrets that are not at hand.
+func StatePath(path string) string {
+	data, err := readFile(path)
+	if err != nil {
+		return ""
+	}
+	c, problems := parse(path, data, lookups{os.LookupEnv, readSecretFile})
+	for _, p := range problems {
+		if p.Path == "" && c.Job == "" || p.Path == "job" || within(p.Path, "state") && p.Path != "" {
+			return ""
+		}
+	}
+	return c.State.Path
+}
+
 // readFile reads as much of a file as may be parsed, and one byte more if there is.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)

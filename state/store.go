@@ -113,6 +113,19 @@ func (s *Store) Bind(ctx context.Context, id Identity, attributes, matching []st
 	return nil
 }
 
+// Belongs is the check that Bind begins with, and no more: it neither binds nor writes. It may be asked while another
+// Store is at work on the same DB.
+func (s *Store) Belongs(ctx context.Context, id Identity) error {
+	return s.db.View(ctx, func(r Reader) error {
+		now, err := readSetup(r)
+		if err != nil {
+			return err
+		}
+		_, err = now.extend(id, nil, nil)
+		return err
+	})
+}
+
 // Peek returns what the state belongs to, false if it is new. It needs no Bind.
 func (s *Store) Peek(ctx context.Context) (id Identity, found bool, err error) {
 	err = s.db.View(ctx, func(r Reader) error {

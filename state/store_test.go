@@ -91,6 +91,9 @@ func TestBind(t *testing.T) {
 		}
 	}
 	s = bound(t, db)
+	if err := s.Belongs(t.Context(), contoso); err != nil {
+		t.Errorf("Belongs = %v", err)
+	}
 	if id, found, err := s.Peek(t.Context()); id != contoso || !found || err != nil {
 		t.Errorf("Peek = %+v, %t, %v", id, found, err)
 	}
@@ -104,6 +107,9 @@ func TestBind(t *testing.T) {
 	other := contoso
 	other.App, other.Target = "beef", "https://platform.devtest.ringcentral.com/scim/v2"
 	err := state.New(db).Bind(t.Context(), other, attributes, byUserName)
+	if other := s.Belongs(t.Context(), state.Identity{Tenant: contoso.Tenant, App: "beef", Target: contoso.Target}); other == nil {
+		t.Error("another app's state is taken for ours")
+	}
 	mismatch, ok := errors.AsType[*state.MismatchError](err)
 	if !ok || mismatch.Has != contoso || mismatch.Asked != other {
 		t.Fatalf("another app: %v, want a *MismatchError", err)

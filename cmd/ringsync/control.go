@@ -46,10 +46,70 @@ type frame struct {
 // daemon is a job being served.
 type daemon struct {
 	job *job
-	// ctx ends with the daemon.
+	// ctx ends when the job is served no more; its cause may be one of the errors below.
 	ctx context.Context
-	// gate is held for reading by each command, and for good when the job is about to be closed.
-	gate sync.RWMutex
+	// refused returns why the configuration file as it is now was not taken; nil if the job goes by it.
+	refused func() *refusal
+}
+
+// Why a job is served no more.
+var (
+	errStopping  = errors.New("the daemon is stopping")
+	errReloading = errors.New("the job has just got a new configuration: run the command again")
+	errRemoved   = errors.New("the job's configuration file is gone, and the daemon serves it no more")
+)
+
+// why returns why the job is served no more.
+func (d *daemon) why() error {
+	for _, reason := range []error{errReloading, errRemoved} {
+		if errors.Is(context.Cause(d.ctx), reason) {
+			return reason
+		}
+	}
+	return errStopping
+}
+
+// control is a job's control socket. It stays while the job's configuration is replaced.
+type control struct {
+	end   context.CancelFunc // no further command is taken
+	group errgroup.Group
+
+	// gate is held for reading by each command, and by whoever changes the daemon.
+	gate   sync.RWMutex
+	daemon *daemon // nil: the socket is about to be closed
+}
+
+// openControl listens at the path and answers commands once there is a daemon to run them.
+func openControl(path string) (*control, error) {
+	l, err := listenControl(path)
+	if err != nil {
+		return nil, err
+	}
+	ctx, end := context.WithCancel(context.Background())
+	c := &control{end: end}
+	c.gate.Lock()
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/command", c.command)
+	serve(ctx, &c.group, l, mux)
+	return c, nil
+}
+
+// give has commands run by the daemon from now on.
+func (c *control) give(d *daemon) {
+	c.daemon = d
+	c.gate.Unlock()
+}
+
+// take waits for the commands that are running, which the end of the daemon's context ends, and has those to come wait
+// for another daemon.
+func (c *control) take() { c.gate.Lock() }
+
+// close ends the socket. The control must have been taken.
+func (c *control) close() error {
+	c.daemon = nil
+	c.gate.Unlock()
+	c.end()
+	return c.group.Wait()
 }
 
 // caller is whom the daemon runs a command for.
@@ -84,22 +144,14 @@ func listenControl(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// serve answers commands until the daemon's context ends.
-func (d *daemon) serve(group *errgroup.Group, l net.Listener) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/command", d.command)
-	serve(d.ctx, group, l, mux)
-}
-
-// shut waits for the commands that are running and lets no other begin.
-func (d *daemon) shut() { d.gate.Lock() }
-
-func (d *daemon) command(w http.ResponseWriter, r *http.Request) {
-	if !d.gate.TryRLock() {
-		http.Error(w, "the daemon is stopping", http.StatusServiceUnavailable)
+func (c *control) command(w http.ResponseWriter, r *http.Request) {
+	c.gate.RLock()
+	defer c.gate.RUnlock()
+	d := c.daemon
+	if d == nil {
+		http.Error(w, errStopping.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	defer d.gate.RUnlock()
 	var line commandLine
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err == nil {
@@ -113,9 +165,9 @@ func (d *daemon) command(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
 	ctx = engine.WithActor(ctx, line.User)
-	c := &caller{daemon: d, color: line.Color, frames: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
-	code := c.run(ctx, append([]string{}, line.Args...)) // never nil, for which cobra would take the daemon's own
-	_ = c.send(frame{Exit: &code})                       // an error says that the caller is gone
+	asks := &caller{daemon: d, color: line.Color, frames: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+	code := asks.run(ctx, append([]string{}, line.Args...)) // never nil, for which cobra would take the daemon's own
+	_ = asks.send(frame{Exit: &code})                       // an error says that the caller is gone
 }
 
 // run is the program's run for a caller.
@@ -129,7 +181,7 @@ func (c *caller) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, engine.ErrNotServing) || errors.Is(err, context.Canceled) && c.daemon.ctx.Err() != nil {
-		err = errors.New("the daemon is stopping")
+		err = c.daemon.why()
 	}
 	return a.report(err)
 }

@@ -24,19 +24,19 @@ import (
 // rarely keeps a daemon from cycles of its own, after the first.
 const rarely = "schedule: {incremental: 1000h, full: 0 0 29 2 *}\n"
 
-// served is a daemon at work in this process.
-type served struct {
+// atWork is a daemon in this process.
+type atWork struct {
 	stop   context.CancelFunc
 	code   chan int
 	stderr *bytes.Buffer
 }
 
 // serveStage runs the daemon and returns when it listens.
-func serveStage(t *testing.T, s *stage) *served {
+func serveStage(t *testing.T, s *stage) *atWork {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	in, out := io.Pipe()
-	d := &served{stop: stop, code: make(chan int, 1), stderr: &bytes.Buffer{}}
+	d := &atWork{stop: stop, code: make(chan int, 1), stderr: &bytes.Buffer{}}
 	go func() {
 		code := run(ctx, []string{"run", s.config}, strings.NewReader(""), out, d.stderr)
 		out.Close()
@@ -50,7 +50,7 @@ func serveStage(t *testing.T, s *stage) *served {
 }
 
 // end stops the daemon, which is no error; ending it again does nothing.
-func (d *served) end(t *testing.T) {
+func (d *atWork) end(t *testing.T) {
 	t.Helper()
 	d.stop()
 	if d.code == nil {

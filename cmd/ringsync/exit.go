@@ -39,20 +39,30 @@ func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// codeOf returns the exit code of a command that ends with err.
+func codeOf(err error) int {
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		return exit.code
+	}
+	if _, wrongConfig := errors.AsType[configs.Problems](err); wrongConfig {
+		return exitUsage
+	}
+	return exitFailed
+}
+
 // report prints what a command returned, once, and gives the exit code. Errors go to stderr as text; with --json an
 // object goes to stdout as well, so that what reads stdout always reads JSON.
 func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	code := exitFailed
+	code := codeOf(err)
+	exit, ok := errors.AsType[*exitError](err)
+	if ok && exit.err == nil {
+		return exit.code
+	}
 	problems, wrongConfig := errors.AsType[configs.Problems](err)
-	if exit, ok := errors.AsType[*exitError](err); ok {
-		if exit.err == nil {
-			return exit.code
-		}
-		code = exit.code
-	} else if wrongConfig || !a.started { // what cobra finds wrong, it finds before a command starts
+	if !ok && !a.started { // what cobra finds wrong, it finds before a command starts
 		code = exitUsage
 	}
 	message := err.Error()

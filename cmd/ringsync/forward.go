@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 
 	"ringsync/configs"
@@ -19,7 +18,7 @@ import (
 // forward has the daemon that serves the job run this command line, prints what it answers, and reports whether there
 // is such a daemon. Cancelling ends the command there; a cycle that it asked for goes on.
 func (a *app) forward(ctx context.Context) (forwarded bool, err error) {
-	state := a.statePath()
+	state := configs.StatePath(a.configPath) // nothing else of the configuration counts where there is a daemon
 	if state == "" {
 		return false, nil
 	}
@@ -62,21 +61,6 @@ func (a *app) lineFor(command ...string) []string {
 		command = append(command, "--quiet")
 	}
 	return append(command, "--")
-}
-
-// statePath returns the path of the job's state file, "" if the configuration does not tell. Nothing else of the
-// configuration counts where there is a daemon, so secrets of the environment need not be at hand.
-func (a *app) statePath() string {
-	c, err := configs.Load(a.configPath, func(name string) (string, bool) {
-		if value, ok := os.LookupEnv(name); ok {
-			return value, true
-		}
-		return "not-set", true
-	})
-	if err != nil {
-		return ""
-	}
-	return c.State.Path
 }
 
 // relay prints a daemon's answer and returns an exitError for any exit code but 0.

@@ -25,8 +25,12 @@ func TestMain(m *testing.M) {
 //	exits CODE ARG...              run ringsync and compare its exit code
 //	waitfor REGEXP ARG...          run ringsync until its standard output matches; what it printed then is stdout
 //	terminate                      send SIGTERM to what runs in the background
+//	hangup                         send SIGHUP to it
 //	stage PEOPLE GROUPS [FILE]     start both emulators and write ringsync.yaml, with FILE at its end; the people's
 //	                               names are $WHO0, $WHO1 …, their ids $ID0, $ID1 …
+//	job PATH NAME [FILE]           write a configuration for the stage's emulators, as editors do: beside its place and
+//	                               then into it. Its state is NAME.db; its token comes from PATH.token if there is
+//	                               such a file ($TOKEN is the right one)
 //	directory update N JSON        change person N; or
 //	directory leave N              take away their assignment and memberships, or
 //	directory empty GROUP          take everybody out of a group
@@ -36,7 +40,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "waitfor": waitFor, "terminate": terminate,
+			"exits": exits, "waitfor": waitFor, "terminate": terminate, "hangup": hangUp, "job": writeJob,
 			"stage": setStage, "directory": changeDirectory, "accounts": printAccounts, "ringcentral": setRingCentral,
 		},
 		Setup:               prepare,

@@ -38,6 +38,9 @@ var (
 	quarantinedDesc = gauge("quarantined", "Whether the job is in quarantine for the reason: 1 or 0.", "reason")
 	pausedDesc      = gauge("paused", "Whether somebody has paused the job: 1 or 0.")
 	expiryDesc      = gauge("credential_expiry_timestamp_seconds", "When a credential ends, in Unix time, if that is known.", "credential")
+	upDesc          = gauge("up", "Whether the job is being served: 1 or 0.", "file")
+	acceptedDesc    = gauge("config_accepted", "Whether the job goes by its configuration file as it is now: 1, or 0 if that was refused.", "file")
+	loadedDesc      = gauge("config_loaded_timestamp_seconds", "When the configuration was loaded that the job goes by, in Unix time.", "file")
 	limitDesc       = gauge("rate_limit_remaining", "Requests left in the window of a RingCentral limit, as the last answer gave it.", "group")
 )
 
@@ -48,7 +51,7 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 
 // described are all of them.
 var described = [...]*prometheus.Desc{lastGoodDesc, lastResultDesc, durationDesc, nextDesc, staleDesc, peopleDesc, linksDesc, activeDesc,
-	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, expiryDesc, limitDesc}
+	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, expiryDesc, upDesc, acceptedDesc, loadedDesc, limitDesc}
 
 // counters are what the process has counted since it began.
 type counters struct {
@@ -82,8 +85,19 @@ func (m *monitor) Describe(ch chan<- *prometheus.Desc) {
 func (m *monitor) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for _, w := range m.watched() {
-		if err := w.collect(ctx, ch); err != nil {
+	for _, job := range m.fleet.standings() {
+		put := func(d *prometheus.Desc, value float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, job.name, job.file)
+		}
+		put(upDesc, oneIf(job.watched != nil))
+		put(acceptedDesc, oneIf(!job.refused))
+		if !job.loaded.IsZero() {
+			put(loadedDesc, seconds(job.loaded))
+		}
+		if job.watched == nil {
+			continue
+		}
+		if err := job.watched.collect(ctx, ch); err != nil {
 			ch <- prometheus.NewInvalidMetric(peopleDesc, err)
 		}
 	}

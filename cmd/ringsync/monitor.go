@@ -1,15 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -27,9 +24,22 @@ const defaultListen = "127.0.0.1:8040"
 type monitor struct {
 	registry *prometheus.Registry
 	counters counters
+	fleet    interface {
+		// standings are how all jobs stand, by name.
+		standings() []standing
+		// hung returns an error if the process does not do its work any more.
+		hung(patience time.Duration) error
+	}
+}
 
-	mu   sync.Mutex
-	jobs []*watched
+// standing is how a job of the fleet stands.
+type standing struct {
+	name    string
+	file    string    // of its configuration
+	watched *watched  // nil while the job is not being served
+	down    string    // why it is not
+	loaded  time.Time // when the configuration that it goes by was loaded; zero if there is none
+	refused bool      // the file as it is now was not taken
 }
 
 // watched is a job that is being served.
@@ -46,43 +56,42 @@ func newMonitor() *monitor {
 	return m
 }
 
-// add has the monitor answer for a job until the function that it returns is called.
-func (m *monitor) add(w *watched) (remove func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.jobs = append(m.jobs, w)
-	return func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.jobs = slices.DeleteFunc(m.jobs, func(other *watched) bool { return other == w })
-	}
-}
-
-// watched returns the jobs by name.
-func (m *monitor) watched() []*watched {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.SortedFunc(slices.Values(m.jobs), func(a, b *watched) int { return cmp.Compare(a.job.config.Job, b.job.config.Job) })
-}
-
 func (m *monitor) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /healthz", m.healthy)
 	mux.HandleFunc("GET /readyz", m.ready)
 	return mux
+}
+
+// healthPatience is how long the process may take to see whether it is well.
+const healthPatience = 5 * time.Second
+
+// healthy answers whether the process does its work; a new one would not do better otherwise.
+func (m *monitor) healthy(w http.ResponseWriter, _ *http.Request) {
+	if err := m.fleet.hung(healthPatience); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
 }
 
 // ready answers with a line for each job.
 func (m *monitor) ready(w http.ResponseWriter, r *http.Request) {
 	var lines []string
 	status := http.StatusOK
-	for _, job := range m.watched() {
-		ok, text := job.ready(r.Context())
+	for _, job := range m.fleet.standings() {
+		ok, text := false, "not served: "+job.down
+		if job.watched != nil {
+			ok, text = job.watched.ready(r.Context())
+		}
 		if !ok {
 			status = http.StatusServiceUnavailable
 		}
-		lines = append(lines, job.job.config.Job+": "+text)
+		if job.refused && job.watched != nil {
+			text += "; its configuration file as it is now was refused"
+		}
+		lines = append(lines, job.name+": "+text)
 	}
 	if len(lines) == 0 {
 		status, lines = http.StatusServiceUnavailable, []string{"no job is being served yet"}

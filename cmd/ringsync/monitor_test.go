@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -177,6 +178,12 @@ func watchedJob(t *testing.T) (*monitor, *watched) {
 	return a.monitor, w
 }
 
+// standStill is a fleet that stands like this.
+type standStill []standing
+
+func (s standStill) standings() []standing  { return s }
+func (standStill) hung(time.Duration) error { return nil }
+
 // readyz says of each job why it is not ready.
 func TestReady(t *testing.T) {
 	m, w := watchedJob(t)
@@ -188,8 +195,9 @@ func TestReady(t *testing.T) {
 			t.Errorf("%d %q, want %d %q", status, body, want, text)
 		}
 	}
+	m.fleet = standStill{}
 	ask(http.StatusServiceUnavailable, "no job is being served yet")
-	remove := m.add(w)
+	m.fleet = standStill{{name: "sandbox", watched: w}}
 	ask(http.StatusOK, "sandbox: starting")
 	w.served = w.served.AddDate(0, 0, -1)
 	ask(http.StatusServiceUnavailable, "sandbox: no good cycle since it was started "+stamp(w.served))
@@ -197,14 +205,14 @@ func TestReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask(http.StatusOK, "sandbox: paused since ")
-	remove()
-	ask(http.StatusServiceUnavailable, "no job is being served yet")
+	m.fleet = standStill{{name: "contoso", down: "its state file is in use"}, {name: "sandbox", watched: w, refused: true}}
+	ask(http.StatusServiceUnavailable, "contoso: not served: its state file is in use\nsandbox: paused since ")
 }
 
 // The metrics keep to Prometheus' conventions, and to our names; what alerts and documentation speak of is there.
 func TestMetricNames(t *testing.T) {
 	m, w := watchedJob(t)
-	m.add(w)
+	m.fleet = standStill{{name: "sandbox", file: "sandbox.yaml", watched: w, loaded: time.Now()}, {name: "contoso", file: "contoso.yaml"}}
 	problems, err := testutil.GatherAndLint(m.registry)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)

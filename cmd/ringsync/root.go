@@ -29,8 +29,9 @@ type app struct {
 	// started is set once the command line was understood.
 	started bool
 
-	// monitor counts the requests of the daemon's jobs, nil in every other command.
-	monitor *monitor
+	// monitor counts the requests of the daemon's jobs, and credentials are what they share; nil in every other command.
+	monitor     *monitor
+	credentials *credentials
 
 	args []string // the command line
 	// caller is who gave it to the daemon that runs it, nil in a program of its own.

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
-
 	"ringsync/configs"
 	"ringsync/engine"
 )
@@ -18,37 +16,44 @@ import (
 func newRunCommand(a *app) *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
-		Use:   "run [FILE]",
-		Short: "Serve a job: read on schedule, and write whatever there is to write",
-		Long: `Serves the job of one configuration file until it is stopped: incremental cycles (40 minutes apart unless schedule says
-otherwise), full ones (weekly), and all the time the writing of what they found, leavers first. It starts with an initial
-cycle if there never was one, else when the next is due, at once if that has passed or if the last one was cut off. What
-may be done while it runs is in the configuration; a changed file takes effect at the next start, and brings a full
-cycle if mappings or filters have changed.
+		Use:   "run [FILE or FOLDER]...",
+		Short: "Serve jobs: read on schedule, and write whatever there is to write",
+		Long: `Serves the job of each configuration file until it is stopped; of a folder, of each *.yaml and *.yml file in it (hidden
+ones and *.test.yaml apart): incremental cycles (40 minutes apart unless schedule says otherwise), full ones (weekly), and
+all the time the writing of what they found, leavers first. A job starts with an initial cycle if there never was one,
+else when the next is due, at once if that has passed or if the last one was cut off.
 
-Other commands reach the daemon through its control socket, the state file's path with .sock, which only the daemon's
-own user may open. That path must fit into what the system allows for sockets, about 100 bytes.
+Jobs are independent of each other. One that cannot be served, since its file is wrong, its state file is locked or
+damaged or the disk is full, is reported and tried again at growing intervals (5 seconds to 5 minutes), while the others
+go on; the program ends only if none can be served at the start. Where one FILE is named, what goes wrong with its job
+ends the program. Two files that name the same job or the same state are both refused. Jobs that sign in to RingCentral
+alike share its rate limit, in turns.
 
-At the address of --listen it serves /metrics (Prometheus), /healthz (the process is alive) and /readyz (503 and why,
-unless the job has had a good cycle within three intervals or has only just begun), over plain http. They name jobs and
+A file that is changed, secrets and certificates that it names included, is loaded as a whole first. A good one replaces
+the job, once what is in flight has ended, and gives one in quarantine another try; of a bad one all that is wrong is
+said (log, ringsync status, provisioning log, metrics), and the job goes on as it was. Files that appear in or vanish
+from a folder start and stop jobs. SIGHUP has all files looked at at once, jobs that failed tried again, and those in
+quarantine too; what has not changed is not interrupted. A changed mapping or filter brings a full cycle.
+
+Other commands reach the daemon through the control socket of each job, the state file's path with .sock, which only the
+daemon's own user may open. That path must fit into what the system allows for sockets, about 100 bytes.
+
+At the address of --listen it serves /metrics (Prometheus), /healthz (the process does its work) and /readyz (503 and why,
+unless every job has had a good cycle within three intervals or has only just begun), over plain http. They name jobs and
 give numbers, and no people. An address that other machines reach (:8040) lets them read that; one that is taken ends
 the program before it asks either service, so of several daemons on one machine each needs its own. "off" listens nowhere.
 The environment variable RINGSYNC_LISTEN stands for the flag where that is not given.
 
 SIGTERM and Ctrl-C end it within five seconds: what is in flight gets four of them to end. A second signal ends it at
-once. Nothing is lost either way, nor by a crash.
+once. Nothing is lost either way, nor by a crash. Under systemd (Type=notify) it says when it is ready, reloads or stops,
+and feeds the watchdog as long as it really works.
 
 Exit codes: 0 stopped by a signal; 1 failed, as when another process has the state file or the disk is full; 64 wrong
 usage or configuration.`,
 		Example: `  ringsync run
-  ringsync run /etc/ringsync/contoso.yaml`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				a.configPath = args[0]
-			}
-			return a.run(cmd.Context(), listen)
-		},
+  ringsync run /etc/ringsync/contoso.yaml
+  ringsync run /etc/ringsync --listen :8040`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), listen, args) },
 	}
 	address, ok := os.LookupEnv("RINGSYNC_LISTEN")
 	if !ok {
@@ -58,64 +63,12 @@ usage or configuration.`,
 	return cmd
 }
 
-func (a *app) run(ctx context.Context, listen string) (err error) {
-	if info, err := os.Stat(a.configPath); err == nil && info.IsDir() {
-		return usageError("%s is a folder: ringsync run serves the job of one file; start one for each", a.configPath)
+func (a *app) run(ctx context.Context, listen string, sources []string) error {
+	if len(sources) == 0 {
+		sources = []string{a.configPath}
 	}
-	c, err := a.load()
-	if err != nil {
-		return err
-	}
-	schedule, err := scheduleOf(c)
-	if err != nil {
-		return err
-	}
-	a.monitor = newMonitor()
-	told := ctx
-	j, err := a.open(ctx, c, false)
-	if err != nil {
-		return unlessTold(told, err)
-	}
-	defer func() { err = errors.Join(unlessTold(told, err), j.close()) }()
-	// After the state file: of two daemons on one, the second is to hear of the first, not of its port.
-	listener, err := listenHTTP(ctx, listen)
-	if err != nil {
-		return err
-	}
-	if listener != nil {
-		defer listener.Close()
-	}
-	j.introduce(ctx, a)
-	if ends := j.target.Identity().Ends; !ends.IsZero() && time.Until(ends) < endsSoon {
-		a.log.Warn("target.oauth.jwt ends soon: renew it", "job", c.Job, "ends", ends.UTC().Format(time.DateOnly))
-	}
-	socket, err := listenControl(socketPath(c.State.Path))
-	if err != nil {
-		return err
-	}
-	w, notifier, err := a.watch(ctx, j, schedule)
-	if err != nil {
-		return errors.Join(err, socket.Close())
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	if listener != nil {
-		a.log.Info("metrics and health", "address", listener.Addr().String())
-		serve(ctx, group, listener, a.monitor.handler())
-	}
-	defer a.monitor.add(w)()
-	group.Go(func() error { notifier.Run(ctx); return nil })
-	d := &daemon{job: j, ctx: ctx}
-	d.serve(group, socket)
-	group.Go(func() error { return j.engine.Serve(ctx, j.target, schedule) })
-	group.Go(func() error {
-		<-ctx.Done()
-		a.log.Info("stopping", "job", c.Job)
-		return nil
-	})
-	group.Go(func() error { return a.announce(ctx, j, schedule) })
-	err = group.Wait()
-	d.shut()
-	return err
+	a.monitor, a.credentials = newMonitor(), newCredentials()
+	return unlessTold(ctx, newFleet(a, sources).run(ctx, listen))
 }
 
 // unlessTold returns err unless it only says that the program was told to stop, by the end of ctx.
@@ -126,10 +79,12 @@ func unlessTold(ctx context.Context, err error) error {
 	return err
 }
 
-// announce tells that the job is being served, and what comes first.
-func (a *app) announce(ctx context.Context, j *job, schedule engine.Schedule) error {
+// announce tells that a job is being served, and what comes first.
+func (f *fleet) announce(ctx context.Context, s *served) error {
+	a, c := f.app, s.job.config
+	schedule := s.schedule
 	schedule.Jitter = nil
-	kind, at, err := j.engine.Upcoming(ctx, schedule)
+	kind, at, err := s.job.engine.Upcoming(ctx, schedule)
 	if err != nil {
 		return err
 	}
@@ -140,7 +95,7 @@ func (a *app) announce(ctx context.Context, j *job, schedule engine.Schedule) er
 		Full        string     `json:"full"`
 		Next        *time.Time `json:"nextCycle,omitempty"`
 		Kind        string     `json:"kind,omitempty"`
-	}{j.config.Job, os.Getpid(), j.config.Schedule.Incremental, j.config.Schedule.Full, nil, string(kind)}
+	}{c.Job, os.Getpid(), c.Schedule.Incremental, c.Schedule.Full, nil, string(kind)}
 	next := "none before ringsync resume or sync"
 	if !at.IsZero() {
 		start.Next = &at
@@ -149,6 +104,8 @@ func (a *app) announce(ctx context.Context, j *job, schedule engine.Schedule) er
 			next = string(kind) + " now"
 		}
 	}
+	f.printing.Lock()
+	defer f.printing.Unlock()
 	if a.json {
 		a.printJSON(start)
 		return nil

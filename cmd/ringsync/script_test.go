@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,12 +34,37 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func terminate(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: terminate")
+	signalAll(ts, syscall.SIGTERM, neg || len(args) > 0)
+}
+
+func hangUp(ts *testscript.TestScript, neg bool, args []string) {
+	signalAll(ts, syscall.SIGHUP, neg || len(args) > 0)
+}
+
+func signalAll(ts *testscript.TestScript, signal os.Signal, misused bool) {
+	if misused {
+		ts.Fatalf("usage: terminate, hangup")
 	}
 	for _, cmd := range ts.BackgroundCmds() {
-		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+		ts.Check(cmd.Process.Signal(signal))
 	}
+}
+
+func writeJob(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: job PATH NAME [FILE]")
+	}
+	place, path := stageOf(ts).place, ts.MkAbs(args[0])
+	place.State = ts.MkAbs(args[1] + ".db")
+	text := strings.Replace(string(place.config()), "job: sandbox", "job: "+args[1], 1)
+	if _, err := os.Stat(path + ".token"); err == nil {
+		text = strings.Replace(text, sandboxRingCentralToken, `"${file:`+filepath.Base(path)+`.token}"`, 1)
+	}
+	if len(args) == 3 {
+		text += ts.ReadFile(args[2])
+	}
+	ts.Check(os.WriteFile(path+"~", []byte(text), 0o600))
+	ts.Check(os.Rename(path+"~", path))
 }
 
 // stageKey is where a script keeps its *stage.
@@ -49,6 +76,7 @@ func prepare(e *testscript.Env) error {
 	examples, err := filepath.Abs("../../configs/examples")
 	e.Setenv("EXAMPLES", examples)
 	e.Setenv("RINGSYNC_LISTEN", "off")
+	e.Setenv("TOKEN", sandboxRingCentralToken)
 	return err
 }
 

@@ -20,8 +20,9 @@ func newStatusCommand(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show how the job stands: what it does, what waits, when it reads again",
 		Long: `Shows what the job is doing, how many people it knows, what is in its outbox, how the last cycles went, the next one if
-a daemon serves the job, held lists of removals, why it is paused or in quarantine, since when no licence is free, and
-when credentials end that say so. No service is asked. Times are in UTC.
+a daemon serves the job, held lists of removals, why it is paused or in quarantine or does not go by its configuration
+file as it is now, since when no licence is free, and when credentials end that say so. No service is asked. Times are in
+UTC.
 
 Exit codes: 0 whatever the job's state; 1 failed; 64 wrong usage or configuration.`,
 		Example: `  ringsync status
@@ -45,6 +46,8 @@ type jobStatus struct {
 	engine.Status
 	Served      bool              `json:"served"` // by a daemon
 	Credentials []credentialUntil `json:"credentials"`
+	// Refused is why the daemon did not take the job's configuration file as it is now.
+	Refused *refusal `json:"configurationRefused,omitempty"`
 }
 
 // credentialUntil is when a credential ends, of those that say so.
@@ -59,6 +62,9 @@ func (a *app) status(ctx context.Context, j *job) (s jobStatus, err error) {
 		s.Credentials = append(s.Credentials, credentialUntil(e))
 	}
 	s.Status, err = j.engine.Status(ctx)
+	if a.caller != nil {
+		s.Refused = a.caller.daemon.refused()
+	}
 	return s, err
 }
 
@@ -82,6 +88,9 @@ func writeStatus(w io.Writer, s jobStatus, now time.Time) (err error) {
 			next = "given up: ringsync restart --reset quarantine starts it again"
 		}
 		line("quarantine", "since %s (%s): %s; %s", stamp(q.Since), q.Reason, q.Error, next)
+	}
+	if s.Refused != nil {
+		line("file", "refused since %s, and the job goes on as it was configured before: %s", stamp(s.Refused.Since), s.Refused.Error)
 	}
 	line("people", "%d known, %d linked, %d active", s.People, s.Linked, s.Active)
 	line("outbox", "%s", outboxLine(s))

@@ -28,14 +28,17 @@ type job struct {
 	source  *entra.Client
 	target  *ringcentral.Client
 	engine  *engine.Job
-	store   *state.Store // nil if no state was opened
+	db      state.DB     // nil if no state was opened
+	store   *state.Store // of db
 	file    *bolt.DB     // nil if there is none, or the store is of one moment of it
-	close   func() error
+	letGo   func() error // closes the state
+	close   func() error // and all the rest
 }
 
 // newJob compiles the configuration. Nothing is sent and no file is opened.
 func newJob(c *configs.Config) (*job, error) {
-	j := &job{config: c, slots: connectors.NewSourceSlots(), close: func() error { return nil }}
+	j := &job{config: c, slots: connectors.NewSourceSlots(), letGo: func() error { return nil }}
+	j.close = j.letGo
 	var err error
 	j.mapping, err = compile(c, j.slots)
 	return j, err
@@ -61,8 +64,15 @@ func (j *job) connect(a *app, defaultAccess string) (err error) {
 	return nil
 }
 
-// credential is how the job signs in to RingCentral.
+// credential is how the job signs in to RingCentral. A daemon's jobs that sign in alike share one.
 func credential(c *configs.Config, a *app) (*ringcentral.Credential, error) {
+	if a.credentials != nil {
+		return a.credentials.of(c, a)
+	}
+	return newCredential(c, a)
+}
+
+func newCredential(c *configs.Config, a *app) (*ringcentral.Credential, error) {
 	t := c.Target
 	if t.OAuth == nil {
 		return ringcentral.StaticToken(t.Token.Reveal()), nil
@@ -113,11 +123,52 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 	if err := j.connect(a, resolved); err != nil {
 		return nil, err
 	}
+	j.keep(j.close)
 	j.engine = engine.New(j.store, j.source, j.options(a))
 	if dry {
 		return j, nil
 	}
 	return j, j.engine.Configured(ctx, settings(c))
+}
+
+// keep makes the open state, which letGo closes, the job's own.
+func (j *job) keep(letGo func() error) {
+	j.letGo = letGo
+	j.close = func() error { j.target.Close(); return letGo() }
+}
+
+// successor prepares the job that takes over from one that is being served, with another configuration: all that can go
+// wrong without touching that one is tried. It gets a state of its own, or inherits the other's.
+func (a *app) successor(ctx context.Context, before *job, c *configs.Config) (*job, error) {
+	if c.State.Path != before.config.State.Path {
+		return a.open(ctx, c, false)
+	}
+	j, err := newJob(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.New(before.db).Belongs(ctx, j.identity()); err != nil {
+		return nil, err
+	}
+	resolved, err := engine.DefaultAccess(ctx, before.store)
+	if err != nil {
+		return nil, err
+	}
+	return j, j.connect(a, resolved)
+}
+
+// inherits reports whether the job is one that successor has left without a state.
+func (j *job) inherits() bool { return j.db == nil }
+
+// inherit takes the state over from a job that is served no more. An error leaves the state open.
+func (j *job) inherit(ctx context.Context, a *app, before *job) (err error) {
+	before.target.Close()
+	j.db, j.file = before.db, before.file
+	j.keep(before.letGo)
+	if j.store, err = j.bind(ctx, j.db); err == nil {
+		j.engine = engine.New(j.store, j.source, j.options(a))
+	}
+	return err
 }
 
 // openRecords opens the state as open does, and nothing else.
@@ -126,15 +177,14 @@ func openRecords(ctx context.Context, c *configs.Config, dry bool) (_ *job, err 
 	if err != nil {
 		return nil, err
 	}
-	var db state.DB
 	file, err := openState(ctx, c.State.Path, bolt.Options{ReadOnly: dry, Create: !dry})
 	switch {
 	case err == nil && dry:
-		db, j.file, j.close = state.NewOverlay(file), file, file.Close
+		j.db, j.file, j.close = state.NewOverlay(file), file, file.Close
 	case err == nil:
-		db, j.file, j.close = file, file, file.Close
+		j.db, j.file, j.close = file, file, file.Close
 	case dry && errors.Is(err, fs.ErrNotExist):
-		db = state.NewOverlay(nil)
+		j.db = state.NewOverlay(nil)
 	default:
 		return nil, err
 	}
@@ -143,7 +193,7 @@ func openRecords(ctx context.Context, c *configs.Config, dry bool) (_ *job, err 
 			err = errors.Join(err, j.close())
 		}
 	}()
-	if j.store, err = j.bind(ctx, db); err != nil {
+	if j.store, err = j.bind(ctx, j.db); err != nil {
 		return nil, err
 	}
 	return j, nil
@@ -185,8 +235,8 @@ func (j *job) rehearsal(ctx context.Context, a *app) (*job, error) {
 		return nil, err
 	}
 	r := *j
-	r.file, r.close = nil, snapshot.Close
-	if r.store, err = r.bind(ctx, state.NewOverlay(snapshot)); err != nil {
+	r.db, r.file, r.close = state.NewOverlay(snapshot), nil, snapshot.Close
+	if r.store, err = r.bind(ctx, r.db); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	r.engine = engine.New(r.store, r.source, r.options(a))
@@ -196,11 +246,15 @@ func (j *job) rehearsal(ctx context.Context, a *app) (*job, error) {
 // bind returns the job's records in db.
 func (j *job) bind(ctx context.Context, db state.DB) (*state.Store, error) {
 	store := state.New(db)
-	identity := state.Identity{Tenant: j.config.Source.Tenant, App: j.config.Source.App, Target: strings.TrimRight(j.config.Target.URL, "/")}
-	if err := store.Bind(ctx, identity, j.mapping.Target().Names(), engine.MatchingNames(j.mapping)); err != nil {
+	if err := store.Bind(ctx, j.identity(), j.mapping.Target().Names(), engine.MatchingNames(j.mapping)); err != nil {
 		return nil, err
 	}
 	return store, nil
+}
+
+// identity is what the job's state belongs to.
+func (j *job) identity() state.Identity {
+	return state.Identity{Tenant: j.config.Source.Tenant, App: j.config.Source.App, Target: strings.TrimRight(j.config.Target.URL, "/")}
 }
 
 // options turns the configuration into the engine's terms.
