@@ -71,31 +71,38 @@ func (f *follower) end() {
 func TestFollowLog(t *testing.T) {
 	s := smallStage(t, rarely)
 	s.must(t, exitOK, "sync")
-	all, pauses := s.follow(t, "--json", "-n", "2"), s.follow(t, "--action", "other", "-q")
+	all, operators := s.follow(t, "--json", "-n", "2"), s.follow(t, "--action", "other", "-q")
 	expect := func(id, what string) {
 		t.Helper()
 		if gotID, got := all.entry(); gotID != id || got != what && what != "" {
 			t.Errorf("entry %s is %q, want %s, %q", gotID, got, id, what)
 		}
 	}
-	expect("11", "")
 	expect("12", "")
+	expect("13", "")
+	if got := operators.next(); !strings.Contains(got, "(full cycle asked for) by ") {
+		t.Errorf("the other one sees %s", got)
+	}
 	s.must(t, exitOK, "pause") // no daemon yet
-	expect("13", "other")
-	if got := pauses.next(); !strings.Contains(got, "(paused) by ") {
+	expect("14", "other")
+	if got := operators.next(); !strings.Contains(got, "(paused) by ") {
 		t.Errorf("the other one sees %s", got)
 	}
 	d := serveStage(t, s)
 	s.must(t, exitOK, "resume")
-	expect("14", "other")
-	if got := pauses.next(); !strings.Contains(got, "(resumed) by ") {
+	expect("15", "other")
+	if got := operators.next(); !strings.Contains(got, "(resumed) by ") {
 		t.Errorf("the other one sees %s", got)
 	}
 	s.dir.UpdateUser(s.people[5], map[string]any{"jobTitle": "Astronaut"})
 	s.must(t, exitOK, "sync")
-	expect("15", "update "+s.people[5])
+	expect("16", "other")
+	if got := operators.next(); !strings.Contains(got, "(full cycle asked for) by ") {
+		t.Errorf("the other one sees %s", got)
+	}
+	expect("17", "update "+s.people[5])
 	all.end()
-	pauses.end()
+	operators.end()
 	d.end(t)
 }
 
@@ -109,8 +116,10 @@ func TestFollowLogAsTable(t *testing.T) {
 	}
 	serveStage(t, s)
 	s.must(t, exitOK, "pause")
-	if got := f.next(); !strings.HasPrefix(got, "13,") {
-		t.Errorf("then comes %s", got)
+	for _, want := range []string{"1,", "14,"} { // the sync and the pause
+		if got := f.next(); !strings.HasPrefix(got, want) {
+			t.Errorf("then comes %s, want %s", got, want)
+		}
 	}
 	f.end()
 }
