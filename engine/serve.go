@@ -67,7 +67,7 @@ const glance = time.Minute
 // goes out at 10:40, whatever else waits. A cycle begins only when the one before has ended. A cycle that is overdue
 // begins at once; a job that has no watermark begins with an initial cycle.
 //
-// An error means that the state can no longer be written. Whatever else fails is put down in the state, and tried
+// An error means that the state can no longer be written, or be read. Whatever else fails is put down in the state, and tried
 // again when its time comes.
 func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	v := &service{
@@ -151,6 +151,9 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 			fresh = true
 			v.exporter.gate(false) // whoever asked waits for what follows
 			r.answer <- answer{report, rd, err}
+			if isDamage(err) {
+				return err
+			}
 			steady = s.drawn()
 		case <-timer.C:
 			if at.IsZero() || at.After(j.Now()) {
@@ -164,6 +167,9 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 			report, _, err := j.turn(ctx, v, kind)
 			fresh = true
 			j.tell(report, err)
+			if isDamage(err) {
+				return err
+			}
 			steady = s.drawn()
 		}
 		timer.Stop()
@@ -191,6 +197,12 @@ func (j *Job) Turned() (at time.Time, busy, ok bool) {
 		return time.Now(), true, true
 	}
 	return last.at, last.busy, true
+}
+
+// isDamage reports whether the state cannot be read: what it still says is not to be acted on.
+func isDamage(err error) bool {
+	_, ok := errors.AsType[*state.DamagedError](err)
+	return ok
 }
 
 // still reports whether nothing may go out at all: the job is paused, or the target refuses it.

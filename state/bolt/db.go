@@ -10,6 +10,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ type DB struct {
 	bolt     *bbolt.DB
 	owner    owner
 	readOnly bool
+	sums     bool          // the values end with their checksums
 	turn     chan struct{} // holds the one Update at a time, so that waiting for it can be cancelled
 	closed   atomic.Bool
 	// broken is set when bbolt broke off a write halfway: what it holds in memory is then not to be trusted to write
@@ -56,7 +58,7 @@ type DB struct {
 }
 
 // Open opens a state file. The error is an *InUseError if another process (or another DB of this one) has it, a
-// *state.DamagedError if it is no state file or cannot be read, and wraps fs.ErrNotExist if there is none or, for
+// *state.DamagedError if it is no state file or cannot be read (for writing, all of it is read), and wraps fs.ErrNotExist if there is none or, for
 // reading only, nothing in it yet; it wraps what the system says in all other cases. A file that Open made is gone if
 // it fails.
 func Open(path string, options Options) (*DB, error) {
@@ -68,6 +70,9 @@ func Open(path string, options Options) (*DB, error) {
 	created, err := db.open(isNew)
 	if err == nil {
 		err = db.prepare(created)
+	}
+	if err == nil && !created && !options.ReadOnly {
+		err = db.verify() // before anything is built on it
 	}
 	if _, inUse := errors.AsType[*InUseError](err); created && err != nil && !inUse {
 		_ = os.Remove(path)
@@ -100,9 +105,11 @@ func inspect(path string, options Options) (isNew bool, err error) {
 // open opens and locks the file, and reports whether it made it.
 func (db *DB) open(isNew bool) (created bool, err error) {
 	var file *os.File
+	panicked := true
 	defer func() {
-		if err != nil && file != nil {
-			_ = file.Close() // closed already unless bbolt panicked
+		if panicked && file != nil { // or bbolt has done that
+			letGo(file)
+			_ = file.Close()
 		}
 	}()
 	defer db.guard(&err, false)
@@ -125,6 +132,7 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 		},
 	}
 	protect(func() { db.bolt, err = bbolt.Open(db.path, 0o600, options) })
+	panicked = false
 	switch {
 	case err == nil:
 		db.bolt.AllocSize = growth
@@ -168,7 +176,7 @@ func (db *DB) prepare(created bool) error {
 		return err
 	}
 	err = db.update(func(tx *bbolt.Tx) (err error) {
-		protect(func() { err = addBuckets(tx) })
+		protect(func() { err = db.addBuckets(tx) })
 		return err
 	})
 	if err == nil && created {
@@ -177,7 +185,16 @@ func (db *DB) prepare(created bool) error {
 	return err
 }
 
-func addBuckets(tx *bbolt.Tx) error {
+// sumsBucket is empty. That it is there says that values end with their checksums.
+var sumsBucket = []byte("sums")
+
+func (db *DB) addBuckets(tx *bbolt.Tx) error {
+	if first, _ := tx.Cursor().First(); first == nil {
+		if _, err := tx.CreateBucket(sumsBucket); err != nil {
+			return err
+		}
+		db.sums = true
+	}
 	for _, space := range state.Spaces {
 		if _, err := tx.CreateBucketIfNotExists([]byte{byte(space)}); err != nil {
 			return err
@@ -208,13 +225,36 @@ func (db *DB) examine(tx *bbolt.Tx) (missing bool, err error) {
 	if info.Size() < tx.Size() {
 		return false, db.damaged(fmt.Errorf("it ends after %d of %d bytes", info.Size(), tx.Size()))
 	}
-	if name, _ := tx.Cursor().First(); name != nil && tx.Bucket([]byte{byte(state.SpaceMeta)}) == nil {
-		return false, db.damaged(errors.New("it is a bbolt file that another program made"))
+	c := tx.Cursor()
+	for name, _ := c.First(); name != nil; name, _ = c.Next() {
+		switch {
+		case tx.Bucket([]byte{byte(state.SpaceMeta)}) == nil:
+			return false, db.damaged(errors.New("it is a bbolt file that another program made"))
+		case len(name) > 1 && !bytes.Equal(name, sumsBucket):
+			return false, db.damaged(fmt.Errorf("it has a bucket %q", name))
+		}
 	}
+	db.sums = tx.Bucket(sumsBucket) != nil
 	for _, space := range state.Spaces {
 		missing = missing || tx.Bucket([]byte{byte(space)}) == nil
 	}
 	return missing, nil
+}
+
+// verify reads the file from end to end, at the speed of the disk. The error is a *state.DamagedError if anything in it
+// is not what was written.
+func (db *DB) verify() error {
+	return db.view(func(tx *bbolt.Tx) error {
+		r := db.reader(tx)
+		for _, space := range state.Spaces {
+			for key := range r.Scan(space, nil, nil) {
+				if r.Get(space, key) == nil { // keys within the tree are wrong, or out of order
+					return db.damaged(fmt.Errorf("the record %x in space %d is there and is not found", key, space))
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // Path returns the path that Open was given.
@@ -237,7 +277,7 @@ func (db *DB) View(ctx context.Context, fn func(state.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return db.view(func(tx *bbolt.Tx) error { return fn(newReader(tx)) })
+	return db.view(func(tx *bbolt.Tx) error { return fn(db.reader(tx)) })
 }
 
 // Update meets state.DB. An error of the disk leaves the file as it was.
@@ -258,7 +298,7 @@ func (db *DB) Update(ctx context.Context, fn func(state.Writer) error) error {
 	case broken != nil:
 		return broken
 	}
-	return db.update(func(tx *bbolt.Tx) error { return fn(&writer{newReader(tx)}) })
+	return db.update(func(tx *bbolt.Tx) error { return fn(&writer{db.reader(tx)}) })
 }
 
 func (db *DB) view(fn func(*bbolt.Tx) error) (err error) {

@@ -48,7 +48,7 @@ func (s *Snapshot) View(ctx context.Context, fn func(state.Reader) error) (err e
 	}
 	defer s.db.guard(&err, false)
 	defer faultsPanic(faultsPanic(true))
-	return fn(&sharedReader{newReader(s.tx), &s.turn})
+	return fn(&sharedReader{s.db.reader(s.tx), &s.turn})
 }
 
 // Close lets go of the moment, once the Views that are running have ended. Closing again does nothing.
@@ -90,7 +90,7 @@ func (r *sharedReader) Scan(space state.Space, from, before []byte) iter.Seq2[[]
 			return key, value
 		}
 		for key, value := step(); key != nil && (before == nil || bytes.Compare(key, before) < 0); key, value = step() {
-			if !yield(key, value) {
+			if !yield(key, r.open(space, key, value)) {
 				return
 			}
 		}

@@ -2,8 +2,11 @@ package bolt
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"iter"
+	"runtime"
 	"runtime/debug"
 
 	"go.etcd.io/bbolt"
@@ -14,12 +17,13 @@ import (
 // reader meets state.Reader within one bbolt transaction.
 type reader struct {
 	tx      *bbolt.Tx
+	sums    bool                             // of the file: its values end with their checksums
 	buckets [len(state.Spaces)]*bbolt.Bucket // opened when first needed
 	// cursors look keys up: Bucket.Get takes a new one for each, with a stack that grows anew.
 	cursors [len(state.Spaces)]*bbolt.Cursor
 }
 
-func newReader(tx *bbolt.Tx) *reader { return &reader{tx: tx} }
+func (db *DB) reader(tx *bbolt.Tx) *reader { return &reader{tx: tx, sums: db.sums} }
 
 // bucket returns the bucket of a space, nil in a file that was opened for reading before it was finished.
 func (r *reader) bucket(space state.Space) *bbolt.Bucket {
@@ -44,7 +48,10 @@ func (r *reader) Get(space state.Space, key []byte) (value []byte) {
 			value = v
 		}
 	})
-	return value
+	if value == nil {
+		return nil
+	}
+	return r.open(space, key, value)
 }
 
 func (r *reader) Scan(space state.Space, from, before []byte) iter.Seq2[[]byte, []byte] {
@@ -56,7 +63,7 @@ func (r *reader) Scan(space state.Space, from, before []byte) iter.Seq2[[]byte, 
 		c := b.Cursor()
 		var key, value []byte
 		protect(func() { key, value = c.Seek(from) })
-		for key != nil && (before == nil || bytes.Compare(key, before) < 0) && yield(key, value) {
+		for key != nil && (before == nil || bytes.Compare(key, before) < 0) && yield(key, r.open(space, key, value)) {
 			protect(func() { key, value = c.Next() })
 		}
 	}
@@ -70,13 +77,43 @@ func (w *writer) Put(space state.Space, key, value []byte) (err error) {
 		return err
 	}
 	// bbolt copies the key and keeps the value, and takes a nil one for none.
-	protect(func() { err = w.bucket(space).Put(key, append([]byte{}, value...)) })
+	stored := append(make([]byte, 0, len(value)+sumSize), value...)
+	if w.sums {
+		stored = binary.BigEndian.AppendUint32(stored, sumOf(space, key, value))
+	}
+	protect(func() { err = w.bucket(space).Put(key, stored) })
 	return err
 }
 
 func (w *writer) Delete(space state.Space, key []byte) (err error) {
 	protect(func() { err = w.bucket(space).Delete(key) })
 	return err
+}
+
+// A disk may give back other bytes than it was given, and bbolt does not notice when that happens within a key or a
+// value: another digit of an account's id, and somebody else would be written. So each value is followed by a checksum
+// over its space, key and value, in files that were made since this is so.
+
+const sumSize = 4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) // which processors compute by themselves
+
+func sumOf(space state.Space, key, value []byte) uint32 {
+	// The length tells the end of the key from the beginning of the value.
+	begin := uint32(space)<<16 ^ uint32(len(key))
+	return crc32.Update(crc32.Update(begin, castagnoli, key), castagnoli, value)
+}
+
+// open returns the value without its checksum, which has to be right.
+func (r *reader) open(space state.Space, key, stored []byte) []byte {
+	if !r.sums {
+		return stored
+	}
+	end := len(stored) - sumSize
+	if end < 0 || binary.BigEndian.Uint32(stored[end:]) != sumOf(space, key, stored[:end]) {
+		panic(brokenPage{fmt.Errorf("the record %x in space %d is not what was written", key, space)})
+	}
+	return stored[:end:end]
 }
 
 // brokenPage is what protect panics with. Only guard, at the end of the transaction, recovers it: between the two lies
@@ -106,7 +143,11 @@ func (db *DB) guard(err *error, writing bool) {
 	if cause == nil {
 		return
 	}
-	damage := db.damaged(fmt.Errorf("%v", cause))
+	broken := fmt.Errorf("%v", cause)
+	if _, ok := cause.(runtime.Error); ok {
+		broken = fmt.Errorf("a page of it points to what is not there (%v)", cause)
+	}
+	damage := db.damaged(broken)
 	if writing {
 		db.broken.CompareAndSwap(nil, damage)
 	}
