@@ -25,6 +25,7 @@ var (
 // hour is a sandbox, a daemon that serves it, and a script of what happens to both.
 type hour struct {
 	*sides
+	seed   uint64 // of r
 	r      *rand.Rand
 	config string // path
 	log    string // path of what the daemon has logged
@@ -45,6 +46,13 @@ type hour struct {
 	slowest                      time.Duration // end after SIGTERM
 }
 
+func newHour(t *testing.T, seed uint64) *hour {
+	return &hour{
+		sides: &sides{t: t}, seed: seed, r: rand.New(rand.NewPCG(seed, 0)), size: 60,
+		byID: map[string]*employee{}, owners: map[string]string{}, made: map[string]int{},
+	}
+}
+
 // TestHour plays the whole of a job's life against the real program: the sandbox and the daemon are processes of
 // their own, people come, go, move and are edited on both sides, the services are down for a while, and the daemon is
 // paused, asked, terminated and killed. After each chapter of it, which has each scene once in some order, the two
@@ -54,10 +62,7 @@ type hour struct {
 //
 //	go test -c -o hour.test ./cmd/ringsync && ./hour.test -test.run TestHour -test.v -test.timeout 2h -hour 1h
 func TestHour(t *testing.T) {
-	h := &hour{
-		sides: &sides{t: t}, r: rand.New(rand.NewPCG(*hourSeed, 0)), size: 60,
-		byID: map[string]*employee{}, owners: map[string]string{}, made: map[string]int{},
-	}
+	h := newHour(t, *hourSeed)
 	people, latency := 100, "5ms"
 	if *hourLength > 0 {
 		people, latency, h.size = 300, "20ms", 250
@@ -396,6 +401,6 @@ func (h *hour) fail(format string, args ...any) {
 	h.t.Helper()
 	log, _ := os.ReadFile(h.log) // it may not exist yet
 	lines := strings.Split(string(log), "\n")
-	h.t.Fatalf("%s\n\nseed %d; the last of the story:\n%s\n\nand of the daemon's log:\n%s", fmt.Sprintf(format, args...), *hourSeed,
+	h.t.Fatalf("%s\n\nseed %d; the last of the story:\n%s\n\nand of the daemon's log:\n%s", fmt.Sprintf(format, args...), h.seed,
 		strings.Join(h.story[max(0, len(h.story)-60):], "\n"), strings.Join(lines[max(0, len(lines)-60):], "\n"))
 }
