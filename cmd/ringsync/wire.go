@@ -196,6 +196,11 @@ func openRecords(ctx context.Context, c *configs.Config, dry bool) (_ *job, err 
 	if j.store, err = j.bind(ctx, j.db); err != nil {
 		return nil, err
 	}
+	if !dry {
+		if err := j.store.Verify(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return j, nil
 }
 
