@@ -46,7 +46,7 @@ state: {etcd: {endpoints: [x], tls: {ca: ca.pem, cert: entra.pem}}}
 }
 
 // The state's path is known as long as the file tells it, whatever else is wrong.
-func TestStatePath(t *testing.T) {
+func TestPlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"job: a\n": "a.db",
 		"job: a\nscedule: {}\nstate: {path: b.db}\n": "b.db",
@@ -67,11 +67,11 @@ func TestStatePath(t *testing.T) {
 		if want != "" {
 			want = filepath.Join(folder, want)
 		}
-		if got := configs.StatePath(path); got != want {
+		if got := configs.Place(path); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
-	if got := configs.StatePath("nothing.yaml"); got != "" {
+	if got := configs.Place("nothing.yaml"); got != "" {
 		t.Errorf("of a file that there is not: %q", got)
 	}
 }

@@ -46,9 +46,22 @@ func LoadUsers(path string, checks ...func(*Config) error) (*Config, error) {
 	return c.checked(problems, checks)
 }
 
-// StatePath returns the path of the job's state file, "" if the file does not tell. Nothing else in it counts: it may be
-// wrong, or name secrets that are not at hand.
-func StatePath(path string) string {
+// Place is the path that is the job's own on this machine: of its state file, or for a state in etcd of nothing, beside
+// the configuration. The control socket is named after it.
+func (c *Config) Place() string {
+	if c.State.Etcd == nil {
+		return c.State.Path
+	}
+	place := filepath.Join(c.Folder(), c.Job)
+	if abs, err := filepath.Abs(place); err == nil { // it fails only where there is no working directory
+		return abs
+	}
+	return place
+}
+
+// Place returns the path that is the job's own on this machine, "" if the file does not tell. Nothing else in it counts:
+// it may be wrong, or name secrets that are not at hand.
+func Place(path string) string {
 	data, err := readFile(path)
 	if err != nil {
 		return ""
@@ -59,7 +72,7 @@ func StatePath(path string) string {
 			return ""
 		}
 	}
-	return c.State.Path
+	return c.Place()
 }
 
 // readFile reads as much of a file as may be parsed, and one byte more if there is.

@@ -3,8 +3,11 @@ package state
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"io"
 	"time"
 
@@ -47,6 +50,8 @@ type line struct {
 	Cycle   json.RawMessage `json:"cycle,omitempty"` // Cycle
 	Log     json.RawMessage `json:"log,omitempty"`   // LogEntry
 	End     *Contents       `json:"end,omitempty"`
+	// Digest is that of all lines before the last, each with its line feed: SHA-256 in hexadecimal.
+	Digest string `json:"digest,omitempty"`
 }
 
 type metaLine struct {
@@ -109,22 +114,31 @@ type attributeLine struct {
 
 // Export writes everything but the watermark, as it is at one moment.
 func (s *Store) Export(ctx context.Context, w io.Writer) (Contents, error) {
+	n, _, err := s.digest(ctx, w)
+	return n, err
+}
+
+// digest is Export. It returns the digest too.
+func (s *Store) digest(ctx context.Context, w io.Writer) (Contents, string, error) {
 	b := bufio.NewWriter(w)
-	e := exporter{lines: json.NewEncoder(b)}
+	e := exporter{sum: sha256.New()}
+	e.lines = json.NewEncoder(io.MultiWriter(b, e.sum))
 	e.lines.SetEscapeHTML(false)
 	err := s.View(ctx, e.export)
 	if err == nil {
 		err = b.Flush()
 	}
 	if err != nil {
-		return e.n, fmt.Errorf("export the state: %w", err)
+		return e.n, "", fmt.Errorf("export the state: %w", err)
 	}
-	return e.n, nil
+	return e.n, e.digest, nil
 }
 
 type exporter struct {
-	lines *json.Encoder
-	n     Contents
+	lines  *json.Encoder
+	n      Contents
+	sum    hash.Hash
+	digest string
 }
 
 func (e *exporter) export(v *View) error {
@@ -142,7 +156,8 @@ func (e *exporter) export(v *View) error {
 	if err != nil {
 		return err
 	}
-	return e.lines.Encode(line{End: &e.n})
+	e.digest = hex.EncodeToString(e.sum.Sum(nil))
+	return e.lines.Encode(line{End: &e.n, Digest: e.digest})
 }
 
 func (e *exporter) meta(v *View) error {

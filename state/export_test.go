@@ -148,6 +148,7 @@ func TestImportRefuses(t *testing.T) {
 		{"an unknown scope", someHeader + strings.Replace(somePerson, "in scope", "outer space", 1), `line 2 of the export: person p: scope "outer space"`},
 		{"a bottomless value", someHeader + strings.Replace(somePerson, `"sent":null`, `"sent":`+strings.Repeat("[", 5000)+strings.Repeat("]", 5000), 1), "line 2 of the export: person p: attribute userName: a value is nested more than 32 deep"},
 		{"a log entry of no number", someHeader + `{"log":{}}`, "its number is 0, and the last is 1"},
+		{"another digest", someHeader + somePerson + someRest + strings.Replace(someEnd, `}}`, `},"digest":"00"}`, 1), "line 8 of the export: the export is not what was written"},
 		{"more than the end", someHeader + somePerson + someRest + someEnd + someEnd, "line 9 of the export: something follows the end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -240,6 +241,9 @@ func FuzzImport(f *testing.F) {
 			return out.Bytes()
 		}
 		first, again := export(db), NewOverlay(nil)
+		if !bytes.Contains(first, []byte(`"digest":"`)) {
+			t.Fatalf("no digest in\n%s", first)
+		}
 		if _, err := Import(t.Context(), again, bytes.NewReader(first)); err != nil {
 			t.Fatalf("%v\n%s", err, first)
 		}

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
 	"time"
@@ -27,9 +30,10 @@ func (e *ImportError) Error() string { return fmt.Sprintf("line %d of the export
 func (e *ImportError) Unwrap() error { return e.Err }
 
 // Import puts an export into an empty state and returns what it held. What is wrong with the export is an *ImportError;
-// the state is then of no use, since what came before is in it already.
+// the state is then of no use, since what came before is in it already. An export with a digest is compared with it, and
+// so is the state that came of it; without one only the numbers are.
 func Import(ctx context.Context, db DB, r io.Reader) (Contents, error) {
-	i := &importer{db: db, reader: bufio.NewReader(r)}
+	i := &importer{db: db, reader: bufio.NewReader(r), sum: sha256.New()}
 	if _, found, err := New(db).Peek(ctx); err != nil {
 		return Contents{}, err
 	} else if found {
@@ -58,6 +62,8 @@ type importer struct {
 	line   int
 	header header
 	n      Contents
+	sum    hash.Hash // of the lines so far
+	digest string    // of all, "" if the export has none
 	ended  bool
 }
 
@@ -111,6 +117,7 @@ func (i *importer) begin(ctx context.Context) error {
 	if err := strict(text, &i.header); err != nil {
 		return i.wrong("%w", err)
 	}
+	i.count(text)
 	const most = 1 << 62 // numbers go on from here
 	if i.header.LastLog > most || i.header.LastCycle > most {
 		return i.wrong("lastLog or lastCycle is out of range")
@@ -123,6 +130,12 @@ func (i *importer) begin(ctx context.Context) error {
 		tx.counted().LastLog, tx.counted().LastCycle = i.header.LastLog, i.header.LastCycle
 		return nil
 	})
+}
+
+// count adds a line to the digest.
+func (i *importer) count(text []byte) {
+	i.sum.Write(text)
+	i.sum.Write([]byte{'\n'})
 }
 
 // some takes as many lines as one transaction is to hold.
@@ -144,6 +157,7 @@ func (i *importer) some(tx *Tx) error {
 		if i.ended {
 			return nil
 		}
+		i.count(text)
 	}
 	return nil
 }
@@ -187,6 +201,9 @@ func (i *importer) take(tx *Tx, l *line) error {
 	if *l.End != i.n {
 		return fmt.Errorf("the export is not whole: it has %+v, and says it has %+v", i.n, *l.End)
 	}
+	if i.digest = l.Digest; i.digest != "" && i.digest != hex.EncodeToString(i.sum.Sum(nil)) {
+		return errors.New("the export is not what was written: its digest is another. If it was changed on purpose, take digest out of this line")
+	}
 	return nil
 }
 
@@ -201,7 +218,8 @@ func putNumbered(tx *Tx, space Space, record json.RawMessage, into any, number *
 	return tx.w.Put(space, numberKey(*number), record)
 }
 
-// verify compares what is in the state with what was read: a record that was there twice is then missing.
+// verify compares what is in the state with what was read: a record that was there twice is then missing, and one that
+// came to be another changes the digest.
 func (i *importer) verify(ctx context.Context) error {
 	var n Contents
 	err := i.store.View(ctx, func(v *View) error {
@@ -218,6 +236,13 @@ func (i *importer) verify(ctx context.Context) error {
 	})
 	if err == nil && n != i.n {
 		err = i.wrong("some records are there twice: %+v came to %+v", i.n, n)
+	}
+	if err != nil || i.digest == "" {
+		return err
+	}
+	_, digest, err := i.store.digest(ctx, io.Discard)
+	if err == nil && digest != i.digest {
+		err = errors.New("the state that came of the export is not the same: its digest is another")
 	}
 	return err
 }

@@ -193,7 +193,7 @@ func measureOne(a *app, config string, kind engine.Kind) (m measured, err error)
 	}
 	runtime.ReadMemStats(&after)
 	m.Kind, m.Changed = report.Kind, report.Summary.Changes()
-	m.Bytes, m.Objects, m.File = after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs, j.file.Size()
+	m.Bytes, m.Objects, m.File = after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs, j.records.(fileRecords).Size()
 	return m, j.close()
 }
 

@@ -25,7 +25,7 @@ import (
 // socket may do with the job whatever its commands can; its mode leaves that to the daemon's own user.
 
 // socketPath returns the path of a job's control socket.
-func socketPath(state string) string { return state + ".sock" }
+func socketPath(place string) string { return place + ".sock" }
 
 // commandLine asks a daemon to run a command.
 type commandLine struct {

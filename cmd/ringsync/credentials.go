@@ -23,11 +23,7 @@ func newCredentials() *credentials {
 
 // of returns the configuration's credential.
 func (cs *credentials) of(c *configs.Config, a *app) (*ringcentral.Credential, error) {
-	parts := []string{"token", strings.TrimRight(c.Target.URL, "/"), strings.TrimSpace(c.Target.Token.Reveal())}
-	if o := c.Target.OAuth; o != nil {
-		parts = []string{"oauth", o.URL, o.ClientID, o.ClientSecret.Reveal(), o.JWT.Reveal()}
-	}
-	key := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	key := sha256.Sum256([]byte(credentialKey(c)))
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if known, ok := cs.known[key]; ok {
@@ -38,4 +34,13 @@ func (cs *credentials) of(c *configs.Config, a *app) (*ringcentral.Credential, e
 		cs.known[key] = credential
 	}
 	return credential, err
+}
+
+// credentialKey tells credentials apart. It is as secret as they are.
+func credentialKey(c *configs.Config) string {
+	parts := []string{"token", strings.TrimRight(c.Target.URL, "/"), strings.TrimSpace(c.Target.Token.Reveal())}
+	if o := c.Target.OAuth; o != nil {
+		parts = []string{"oauth", o.URL, o.ClientID, o.ClientSecret.Reveal(), o.JWT.Reveal()}
+	}
+	return strings.Join(parts, "\x00")
 }

@@ -18,7 +18,7 @@ import (
 // forward has the daemon that serves the job run this command line, prints what it answers, and reports whether there
 // is such a daemon. Cancelling ends the command there; a cycle that it asked for goes on.
 func (a *app) forward(ctx context.Context) (forwarded bool, err error) {
-	state := configs.StatePath(a.configPath) // nothing else of the configuration counts where there is a daemon
+	state := configs.Place(a.configPath) // nothing else of the configuration counts where there is a daemon
 	if state == "" {
 		return false, nil
 	}

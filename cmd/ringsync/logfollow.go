@@ -91,7 +91,7 @@ func (p *logPrinter) look(ctx context.Context) (j *job, err error) {
 				return nil, err
 			}
 		}
-		if j, err = openRecords(ctx, p.config, true); err == nil {
+		if j, err = p.app.openRecords(ctx, p.config, true); err == nil {
 			j.engine = engine.New(j.store, nil, engine.Options{Name: p.config.Job, Slots: j.slots, Mapping: j.mapping})
 		}
 	}

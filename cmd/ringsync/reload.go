@@ -143,6 +143,9 @@ func clash(m, other *member) error {
 
 // statePlace is where a configuration's state is, by whatever name the folder goes.
 func statePlace(c *configs.Config) string {
+	if c.State.Etcd != nil {
+		return "job " + c.Job + " in etcd below " + c.State.Etcd.Prefix
+	}
 	if folder, err := filepath.EvalSymlinks(filepath.Dir(c.State.Path)); err == nil {
 		return filepath.Join(folder, filepath.Base(c.State.Path))
 	}

@@ -32,6 +32,8 @@ type app struct {
 	// monitor counts the requests of the daemon's jobs, and credentials are what they share; nil in every other command.
 	monitor     *monitor
 	credentials *credentials
+	// seats are this process's places in the etcd clusters that its jobs are in.
+	seats *seats
 
 	args []string // the command line
 	// caller is who gave it to the daemon that runs it, nil in a program of its own.

@@ -67,7 +67,7 @@ func (a *app) run(ctx context.Context, listen string, sources []string) error {
 	if len(sources) == 0 {
 		sources = []string{a.configPath}
 	}
-	a.monitor, a.credentials = newMonitor(), newCredentials()
+	a.monitor, a.credentials, a.seats = newMonitor(), newCredentials(), newSeats(a.log)
 	return unlessTold(ctx, newFleet(a, sources).run(ctx, listen))
 }
 

@@ -43,7 +43,7 @@ func (a *app) serve(ctx context.Context, j *job, socket *control, refused func()
 		return nil, err
 	}
 	if socket == nil {
-		if socket, err = openControl(socketPath(j.config.State.Path)); err != nil {
+		if socket, err = openControl(socketPath(j.config.Place())); err != nil {
 			return nil, err
 		}
 	}

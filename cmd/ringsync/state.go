@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ringsync/configs"
 	"ringsync/state"
 	"ringsync/state/bolt"
 )
@@ -42,7 +43,7 @@ func (a *app) showKept(k kept, done string) {
 func newBackupCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy the state file, also while the daemon writes to it",
+		Short: "Copy the state into a file, also while the daemon writes to it",
 		Long: `Copies the state as it is at this moment into a new state file, which takes the place of the old one when that is lost.
 The copy has no watermark: the cycle that follows a restore reads everybody, since accounts may have been written after
 the copy was made. Held removals stay held, and a pause stays.
@@ -127,21 +128,16 @@ func (a *app) place(command, name string) (path string, err error) {
 	return path, nil
 }
 
-// missing says that there is nothing to keep.
-func (j *job) missing() error {
-	return fmt.Errorf("there is no state file %s yet: %w", j.config.State.Path, fs.ErrNotExist)
-}
-
 // backup copies the state file. The watermark is taken out before the copy gets its name.
 func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
-	if j.file == nil {
+	if j.records == nil {
 		return k, j.missing()
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return k, fmt.Errorf("%s is there already: move it away, or name another file", path)
 	}
 	partial := path + ".partial"
-	if err := j.file.CopyTo(partial); err != nil {
+	if err := j.copyTo(ctx, partial); err != nil {
 		return k, err
 	}
 	defer func() {
@@ -154,6 +150,24 @@ func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
 	}
 	k.Job, k.File = j.config.Job, path
 	return k, bolt.Settle(partial, path)
+}
+
+// copyTo makes a state file of the records.
+func (j *job) copyTo(ctx context.Context, path string) error {
+	if file, ok := j.records.(fileRecords); ok {
+		return file.CopyTo(path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a backup that was broken off
+		return err
+	}
+	out, in := io.Pipe()
+	go func() {
+		_, err := j.store.Export(ctx, in)
+		_ = in.CloseWithError(err) // it has no error of its own
+	}()
+	_, err := j.fill(ctx, path, out)
+	_ = out.CloseWithError(err) // likewise
+	return err
 }
 
 // rewind takes the watermark out of a copy, and reads it from end to end.
@@ -176,7 +190,7 @@ func (j *job) rewind(ctx context.Context, path string) (n state.Contents, err er
 // export writes the state into a new file; "" is one that pour removes again, for nobody is to wait for whoever reads
 // standard output.
 func (j *job) export(ctx context.Context, path string) (k kept, err error) {
-	if j.file == nil {
+	if j.records == nil {
 		return k, j.missing()
 	}
 	var file *os.File
@@ -213,25 +227,17 @@ func (a *app) pour(path string) error {
 	return nil
 }
 
-// importState makes the state file beside its place, and gives it its name when all is in it.
+// importState makes the job's state of an export, whole or not at all.
 func (a *app) importState(ctx context.Context, name string) (k kept, err error) {
 	c, err := a.load()
 	if err != nil {
 		return k, err
 	}
-	path := c.State.Path
-	if _, err := os.Lstat(path); err == nil {
-		file, err := openState(ctx, path, bolt.Options{ReadOnly: true})
-		if err == nil {
-			err = file.Close()
-		}
-		if _, inUse := errors.AsType[*bolt.InUseError](err); inUse {
-			return k, err
-		}
-		return k, fmt.Errorf("%s is there already: move it away first, or give the job another state.path", path)
-	}
 	j, err := newJob(c)
 	if err != nil {
+		return k, err
+	}
+	if err := vacant(ctx, c); err != nil {
 		return k, err
 	}
 	in := a.stdin
@@ -243,20 +249,76 @@ func (a *app) importState(ctx context.Context, name string) (k kept, err error) 
 		defer func() { _ = file.Close() }()
 		in = file
 	}
+	k.Job, k.File = c.Job, home(c)
+	if c.State.Etcd != nil {
+		k.Contents, err = a.importPlace(ctx, j, in)
+	} else {
+		k.Contents, err = j.importFile(ctx, in)
+	}
+	return k, err
+}
+
+// vacant returns why there can be no new state file of the job, nil if there can.
+func vacant(ctx context.Context, c *configs.Config) error {
+	if c.State.Etcd != nil {
+		return nil // whoever is about to make it is told
+	}
+	path := c.State.Path
+	if _, err := os.Lstat(path); err != nil {
+		return nil
+	}
+	file, err := openFile(ctx, path, bolt.Options{ReadOnly: true})
+	if err == nil {
+		err = file.Close()
+	}
+	if _, inUse := errors.AsType[*bolt.InUseError](err); inUse {
+		return err
+	}
+	return fmt.Errorf("%s is there already: move it away first, or give the job another state.path", path)
+}
+
+// importFile makes the state file beside its place, and gives it its name when all is in it.
+func (j *job) importFile(ctx context.Context, in io.Reader) (n state.Contents, err error) {
+	path := j.config.State.Path
 	partial := path + ".import"
 	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an import that was broken off
-		return k, err
+		return n, err
 	}
 	defer func() {
 		if err != nil {
 			_ = os.Remove(partial)
 		}
 	}()
-	if k.Contents, err = j.fill(ctx, partial, in); err != nil {
-		return k, err
+	if n, err = j.fill(ctx, partial, in); err != nil {
+		return n, err
 	}
-	k.Job, k.File = c.Job, path
-	return k, bolt.Settle(partial, path)
+	return n, bolt.Settle(partial, path)
+}
+
+// importPlace makes the job's state in its cluster.
+func (a *app) importPlace(ctx context.Context, j *job, in io.Reader) (n state.Contents, err error) {
+	seat, err := a.seat(ctx, j.config)
+	if err != nil {
+		return n, err
+	}
+	defer func() { err = errors.Join(err, seat.leave()) }()
+	lease, err := seat.lease(ctx)
+	if err != nil {
+		return n, err
+	}
+	owner, err := lease.Own(ctx, j.config.Job, patience)
+	if err != nil {
+		return n, err
+	}
+	defer func() { err = errors.Join(err, owner.Release()) }()
+	err = owner.Fill(ctx, func(db state.DB) (err error) {
+		n, err = j.take(ctx, db, in)
+		return err
+	})
+	if errors.Is(err, state.ErrNotEmpty) {
+		err = fmt.Errorf("job %s has a state in etcd already: give the job another name or state.etcd.prefix, or delete its keys with etcdctl", j.config.Job)
+	}
+	return n, err
 }
 
 // fill makes a state file of an export, which must be this job's.
@@ -266,9 +328,14 @@ func (j *job) fill(ctx context.Context, path string, in io.Reader) (n state.Cont
 		return n, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if n, err = state.Import(ctx, file, in); err != nil {
+	return j.take(ctx, file, in)
+}
+
+// take imports into an empty state.
+func (j *job) take(ctx context.Context, db state.DB, in io.Reader) (n state.Contents, err error) {
+	if n, err = state.Import(ctx, db, in); err != nil {
 		return n, fmt.Errorf("import the state: %w", err)
 	}
-	_, err = j.bind(ctx, file)
+	_, err = j.bind(ctx, db)
 	return n, err
 }

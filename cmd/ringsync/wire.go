@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"ringsync/configs"
 	"ringsync/connectors"
@@ -17,7 +16,6 @@ import (
 	"ringsync/engine/plan"
 	"ringsync/mapping"
 	"ringsync/state"
-	"ringsync/state/bolt"
 )
 
 // job is one configured job with its connectors, and its state if that was opened.
@@ -30,7 +28,7 @@ type job struct {
 	engine  *engine.Job
 	db      state.DB     // nil if no state was opened
 	store   *state.Store // of db
-	file    *bolt.DB     // nil if there is none, or the store is of one moment of it
+	records records      // nil if there are none, or the store is of one moment of them
 	letGo   func() error // closes the state
 	close   func() error // and all the rest
 }
@@ -55,7 +53,7 @@ func (j *job) connect(a *app, defaultAccess string) (err error) {
 		j.target, err = ringcentral.New(ringcentral.Options{
 			URL: c.Target.URL, Token: credential,
 			RateShare: c.Target.RateShare, Concurrency: c.Target.Concurrency, RefuseBadAddress: c.Target.Address == "fail",
-			Slots: j.mapping.Target(), Logger: a.log, Wrap: a.monitor.counting(c.Job, ringCentral),
+			Slots: j.mapping.Target(), Logger: a.log, Wrap: j.fenced(a.monitor.counting(c.Job, ringCentral)),
 		})
 	}
 	if err != nil {
@@ -107,7 +105,7 @@ func openSource(a *app, c *configs.Config, slots *connectors.Slots, defaultAcces
 // open opens the state and builds the job over it. A dry run gets a state that keeps its changes to itself: a missing
 // file stays missing, and an existing one is opened for reading only.
 func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, err error) {
-	j, err := openRecords(ctx, c, dry)
+	j, err := a.openRecords(ctx, c, dry)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +138,10 @@ func (j *job) keep(letGo func() error) {
 // successor prepares the job that takes over from one that is being served, with another configuration: all that can go
 // wrong without touching that one is tried. It gets a state of its own, or inherits the other's.
 func (a *app) successor(ctx context.Context, before *job, c *configs.Config) (*job, error) {
-	if c.State.Path != before.config.State.Path {
+	switch was := before.config; {
+	case c.State.Etcd != nil && was.State.Etcd != nil && (c.Job != was.Job || seatKey(c) != seatKey(was)):
+		return nil, usageError("the name of a job in etcd, or state.etcd itself, has changed: that takes a restart")
+	case statePlace(c) != statePlace(was):
 		return a.open(ctx, c, false)
 	}
 	j, err := newJob(c)
@@ -163,7 +164,7 @@ func (j *job) inherits() bool { return j.db == nil }
 // inherit takes the state over from a job that is served no more. An error leaves the state open.
 func (j *job) inherit(ctx context.Context, a *app, before *job) (err error) {
 	before.target.Close()
-	j.db, j.file = before.db, before.file
+	j.db, j.records = before.db, before.records
 	j.keep(before.letGo)
 	if j.store, err = j.bind(ctx, j.db); err == nil {
 		j.engine = engine.New(j.store, j.source, j.options(a))
@@ -172,17 +173,17 @@ func (j *job) inherit(ctx context.Context, a *app, before *job) (err error) {
 }
 
 // openRecords opens the state as open does, and nothing else.
-func openRecords(ctx context.Context, c *configs.Config, dry bool) (_ *job, err error) {
+func (a *app) openRecords(ctx context.Context, c *configs.Config, dry bool) (_ *job, err error) {
 	j, err := newJob(c)
 	if err != nil {
 		return nil, err
 	}
-	file, err := openState(ctx, c.State.Path, bolt.Options{ReadOnly: dry, Create: !dry})
+	r, err := a.openState(ctx, c, dry)
 	switch {
 	case err == nil && dry:
-		j.db, j.file, j.close = state.NewOverlay(file), file, file.Close
+		j.db, j.records, j.close = state.NewOverlay(r), r, r.Close
 	case err == nil:
-		j.db, j.file, j.close = file, file, file.Close
+		j.db, j.records, j.close = r, r, r.Close
 	case dry && errors.Is(err, fs.ErrNotExist):
 		j.db = state.NewOverlay(nil)
 	default:
@@ -215,32 +216,15 @@ func (j *job) introduce(ctx context.Context, a *app) {
 	}
 }
 
-// patience is how long a command waits for others that only read the state: most need it for a moment.
-const patience = 5 * time.Second
-
-func openState(ctx context.Context, path string, options bolt.Options) (*bolt.DB, error) {
-	for end := time.Now().Add(patience); ; {
-		file, err := bolt.Open(path, options)
-		inUse, ok := errors.AsType[*bolt.InUseError](err)
-		if !ok || inUse.PID != 0 || ctx.Err() != nil || time.Now().After(end) {
-			return file, err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
 // rehearsal returns a job over the state as it is at this moment, which keeps its changes to itself. It shares the
 // connectors, so that it keeps to the same limits of the services.
 func (j *job) rehearsal(ctx context.Context, a *app) (*job, error) {
-	snapshot, err := j.file.Snapshot()
+	now, err := j.records.moment()
 	if err != nil {
 		return nil, err
 	}
 	r := *j
-	r.db, r.file, r.close = state.NewOverlay(snapshot), nil, snapshot.Close
+	r.db, r.records, r.close = state.NewOverlay(now), nil, now.Close
 	if r.store, err = r.bind(ctx, r.db); err != nil {
 		return nil, errors.Join(err, r.close())
 	}

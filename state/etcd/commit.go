@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 
@@ -288,22 +289,26 @@ func (db *DB) load(ctx context.Context) (found bool, err error) {
 			clientv3.OpGet(db.base+"seq"),
 			clientv3.OpGet(db.intent(intentMark)),
 			clientv3.OpGet(db.base+"data/", clientv3.WithPrefix(), clientv3.WithLimit(1), clientv3.WithKeysOnly()),
+			clientv3.OpGet(db.base+fillingKey),
+			clientv3.OpGet(db.base+workingKey),
 		).Commit()
 		return err
 	})
 	if err != nil {
 		return false, db.cluster.clarify(err)
 	}
-	seq, mark := answer.Responses[0].GetResponseRange(), answer.Responses[1].GetResponseRange()
-	if len(seq.Kvs) > 0 {
-		db.last = seq.Kvs[0].ModRevision
+	got := func(i int) []*mvccpb.KeyValue { return answer.Responses[i].GetResponseRange().Kvs }
+	if seq := got(0); len(seq) > 0 {
+		db.last = seq[0].ModRevision
 	}
 	db.now = &version{since: db.last, pin: answer.Header.Revision, at: started}
-	if len(mark.Kvs) == 0 {
-		return len(answer.Responses[2].GetResponseRange().Kvs) > 0, nil
+	db.filling, db.cutOff = len(got(3)) > 0, len(got(4)) > 0
+	mark := got(1)
+	if len(mark) == 0 || db.filling {
+		return len(got(2)) > 0, nil
 	}
 	whole := state.NewOverlay(viewer{db, &version{since: db.last, pin: db.now.pin, at: started}})
-	if err := db.readIntent(ctx, string(mark.Kvs[0].Value), whole); err != nil {
+	if err := db.readIntent(ctx, string(mark[0].Value), whole); err != nil {
 		return false, err
 	}
 	db.now.whole = whole

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"ringsync/state"
 )
 
@@ -19,6 +21,8 @@ type DB struct {
 	job     string
 	base    string // prefix of the job's keys
 	number  uint64 // for the cache
+	cutOff  bool
+	entered bool // workingKey is there
 	turn    chan struct{}
 	closed  atomic.Bool
 	// committing is held while a change is on its way into etcd: what is read meanwhile without a revision may have it or
@@ -28,6 +32,7 @@ type DB struct {
 	now        *version
 	last       int64 // revision of the last write of this DB or before it
 	writes     uint64
+	filling    bool // fillingKey is there
 	// broken is set when it is not known what became of a write, or when it is only half there: the next Open finishes it.
 	broken error
 }
@@ -51,7 +56,7 @@ const fresh = 30 * time.Second
 func (c *Cluster) OpenReadOnly(ctx context.Context, job string) (*DB, error) {
 	db := c.newDB(job)
 	found, err := db.load(ctx)
-	if err == nil && !found {
+	if err == nil && (!found || db.filling) {
 		err = fmt.Errorf("job %s has no state in %s: %w", job, c.name, fs.ErrNotExist)
 	}
 	if err != nil {
@@ -62,18 +67,60 @@ func (c *Cluster) OpenReadOnly(ctx context.Context, job string) (*DB, error) {
 
 // Open opens the job for reading and writing, and finishes what a former owner had begun to write.
 func (o *Owner) Open(ctx context.Context) (*DB, error) {
-	db := o.lease.cluster.newDB(o.job)
-	db.owner = o
-	if _, err := db.load(ctx); err != nil {
-		return nil, fmt.Errorf("open the state: %w", err)
+	db, _, err := o.open(ctx)
+	if err == nil {
+		err = db.enter(ctx)
 	}
-	if err := db.finish(ctx); err != nil {
-		return nil, fmt.Errorf("finish what was being written: %w", err)
-	}
-	if err := db.mirror(ctx); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("open the state: %w", err)
 	}
 	return db, nil
+}
+
+func (o *Owner) open(ctx context.Context) (db *DB, found bool, err error) {
+	db = o.lease.cluster.newDB(o.job)
+	db.owner = o
+	if found, err = db.load(ctx); err != nil {
+		return nil, false, err
+	}
+	if db.filling { // of an import that was broken off
+		found = false
+		if err := db.write(ctx, []clientv3.Op{clientv3.OpDelete(db.base+"data/", clientv3.WithPrefix()),
+			clientv3.OpDelete(db.intent(""), clientv3.WithPrefix()), clientv3.OpDelete(db.base + fillingKey)}); err != nil {
+			return nil, false, err
+		}
+		db.now = &version{since: db.last, pin: db.last, at: time.Now()}
+	}
+	if err := db.finish(ctx); err != nil {
+		return nil, false, err
+	}
+	return db, found, db.mirror(ctx)
+}
+
+// fillingKey is there while Fill is at work; what else is there is then not to be taken for the job's state.
+const fillingKey = "filling"
+
+// Fill makes the state of a job that has none: all of it or, if fill fails or is cut off, none. The error wraps
+// state.ErrNotEmpty if there is one already.
+func (o *Owner) Fill(ctx context.Context, fill func(state.DB) error) (err error) {
+	db, found, err := o.open(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("open the state: %w", err)
+	case found:
+		return state.ErrNotEmpty
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.write(ctx, []clientv3.Op{clientv3.OpPut(db.base+fillingKey, "")}); err != nil {
+		return err
+	}
+	db.now.since, db.now.pin = db.last, db.last
+	done := []clientv3.Op{clientv3.OpDelete(db.base + fillingKey)}
+	if err := fill(db); err != nil {
+		undone := append(done, clientv3.OpDelete(db.base+"data/", clientv3.WithPrefix()), clientv3.OpDelete(db.intent(""), clientv3.WithPrefix()))
+		return errors.Join(err, db.write(context.WithoutCancel(ctx), undone))
+	}
+	return db.write(ctx, done)
 }
 
 func (c *Cluster) newDB(job string) *DB {
@@ -199,9 +246,39 @@ func (s *Snapshot) Close() error {
 func (db *DB) Close() error {
 	db.turn <- struct{}{}
 	defer func() { <-db.turn }()
-	db.closed.Store(true)
+	if db.closed.Swap(true) || !db.entered {
+		return nil
+	}
+	db.mu.Lock()
+	broken := db.broken
+	db.mu.Unlock()
+	if broken != nil || db.owner.Remaining() <= 0 {
+		return nil // whoever comes next is to know that this one was cut off
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	if err := db.write(ctx, []clientv3.Op{clientv3.OpDelete(db.base + workingKey)}); err != nil {
+		return fmt.Errorf("close the state: %w", err)
+	}
 	return nil
 }
+
+// workingKey is there from when an owner opens the job until it has closed it.
+const workingKey = "working"
+
+// enter leaves word that an owner is at work.
+func (db *DB) enter(ctx context.Context) error {
+	if err := db.write(ctx, []clientv3.Op{clientv3.OpPut(db.base+workingKey, "")}); err != nil {
+		return err
+	}
+	db.entered = true
+	db.now.since, db.now.pin, db.now.at = db.last, db.last, time.Now()
+	return nil
+}
+
+// CutOff reports whether the owner before this one did not close the job: it was killed, stood still or lost touch with
+// etcd. What it was about to do may have been done since without being put down.
+func (db *DB) CutOff() bool { return db.cutOff }
 
 // fail makes err the answer to every further Update.
 func (db *DB) fail(err error) error {

@@ -42,20 +42,25 @@ type Lease struct {
 	done sync.WaitGroup     // for beat
 }
 
-// Join takes a lease and keeps it alive until it is closed or cannot be kept. A ttl of 0 is DefaultTTL; etcd counts
-// whole seconds.
-func (c *Cluster) Join(ctx context.Context, ttl time.Duration) (*Lease, error) {
-	if ttl <= 0 {
-		ttl = DefaultTTL
-	}
+// NewHolder names this process, anew each time.
+func NewHolder() Holder {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "an unnamed host"
 	}
-	l := &Lease{cluster: c, holder: Holder{rand.Text(), host, os.Getpid()}, ttl: ttl.Truncate(time.Second)}
+	return Holder{rand.Text(), host, os.Getpid()}
+}
+
+// Join takes a lease for a process and keeps it alive until it is closed or cannot be kept. A ttl of 0 is DefaultTTL;
+// etcd counts whole seconds.
+func (c *Cluster) Join(ctx context.Context, h Holder, ttl time.Duration) (*Lease, error) {
+	if ttl <= 0 {
+		ttl = DefaultTTL
+	}
+	l := &Lease{cluster: c, holder: h, ttl: ttl.Truncate(time.Second)}
 	var started time.Time
 	var granted *clientv3.LeaseGrantResponse
-	err = c.persist(ctx, nil, func(ctx context.Context) (err error) {
+	err := c.persist(ctx, nil, func(ctx context.Context) (err error) {
 		started = time.Now()
 		granted, err = c.client.Grant(ctx, int64(ttl/time.Second))
 		return err
@@ -102,7 +107,8 @@ func (l *Lease) TTL() time.Duration { return l.ttl }
 // Holder is this process.
 func (l *Lease) Holder() Holder { return l.holder }
 
-// beat renews the lease three times within its time, and more often while that fails.
+// beat renews the lease three times within its time, and more often while that fails. It ends the moment that the lease
+// cannot be relied on.
 func (l *Lease) beat(ctx context.Context) {
 	defer l.leave()
 	for wait := l.ttl / 3; ; {
@@ -115,7 +121,7 @@ func (l *Lease) beat(ctx context.Context) {
 		}
 		started := time.Now()
 		var answer *clientv3.LeaseKeepAliveResponse
-		err := within(ctx, l.ttl/3, func(ctx context.Context) (err error) {
+		err := within(ctx, min(l.ttl/3, l.Remaining()), func(ctx context.Context) (err error) {
 			answer, err = l.cluster.client.KeepAliveOnce(ctx, l.session.Lease())
 			return err
 		})
@@ -126,7 +132,7 @@ func (l *Lease) beat(ctx context.Context) {
 			l.renewed(started, answer.TTL)
 			wait = l.ttl / 3
 		default:
-			wait = min(l.ttl/10, max(0, l.Remaining()))
+			wait = min(l.ttl/10, l.Remaining())
 		}
 	}
 }
@@ -251,8 +257,8 @@ func (o *Owner) Remaining() time.Duration {
 	return o.lease.Remaining()
 }
 
-// Lost is closed when the job is not this process's any more because its lease has ended.
-func (o *Owner) Lost() <-chan struct{} { return o.lease.Ended() }
+// Context ends when the job is not this process's any more because the lease has ended.
+func (o *Owner) Context() context.Context { return o.lease.life }
 
 // Release lets others own the job. What was opened with it is to be closed before.
 func (o *Owner) Release() error {

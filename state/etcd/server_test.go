@@ -68,7 +68,7 @@ func dial(t testing.TB, o etcd.Options) *etcd.Cluster {
 
 func join(t testing.TB, c *etcd.Cluster) *etcd.Lease {
 	t.Helper()
-	l, err := c.Join(t.Context(), time.Minute)
+	l, err := c.Join(t.Context(), etcd.NewHolder(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
