@@ -16,6 +16,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,10 +86,57 @@ func Dial(ctx context.Context, o Options) (*Cluster, error) {
 		_, err := c.client.Get(ctx, c.prefix, clientv3.WithPrefix(), clientv3.WithLimit(1), clientv3.WithKeysOnly())
 		return err
 	})
-	if err != nil {
-		return nil, errors.Join(c.explain("connect", err), c.client.Close())
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	if why := knock(ctx, o); why != nil && passing(err) {
+		err = why
+	}
+	_ = c.client.Close() // nothing has been done with it
+	return nil, c.explain("connect", err)
+}
+
+// knock returns why the first member cannot be connected to, which the client keeps to itself; nil if it can.
+func knock(ctx context.Context, o Options) error {
+	_, address, found := strings.Cut(o.Endpoints[0], "://")
+	if !found {
+		address = o.Endpoints[0]
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil || o.TLS == nil {
+		if err == nil {
+			err = conn.Close()
+		}
+		return silent(err)
+	}
+	settings := o.TLS.Clone()
+	settings.NextProtos = []string{"h2"}
+	if settings.ServerName == "" {
+		settings.ServerName, _, _ = net.SplitHostPort(address) // else the handshake says that it is missing
+	}
+	secure := tls.Client(conn, settings)
+	defer secure.Close()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return silent(err)
+	}
+	// Who is not let in hears of it only after the handshake.
+	if err := secure.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return silent(err)
+	}
+	if _, err := secure.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return silent(err)
+	}
+	return nil
+}
+
+// silent says that nobody answered, for the reason err.
+func silent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errSilent, err)
 }
 
 // Close ends the connection. Owners are to be released and DBs closed before.
@@ -109,7 +158,7 @@ func (c *Cluster) job(name string) string { return c.prefix + "jobs/" + name + "
 func (c *Cluster) persist(ctx context.Context, o *Owner, request func(context.Context) error) error {
 	end := time.Now().Add(c.patience)
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		err := within(ctx, requestTime, request)
+		err := within(ctx, min(requestTime, c.patience), request)
 		switch {
 		case err == nil || ctx.Err() != nil || !passing(err) || time.Now().Add(pause).After(end):
 			return err

@@ -35,13 +35,13 @@ func (db *DB) intent(name string) string { return db.base + "intent/" + name }
 
 // commit brings the changes into etcd and makes the next version of them.
 func (db *DB) commit(ctx context.Context, changes *state.Overlay) error {
-	ops, size, err := db.operations(changes)
+	ops, err := db.operations(changes)
 	if err != nil || len(ops) == 0 {
 		return err
 	}
 	db.committing.Lock()
 	defer db.committing.Unlock()
-	if len(ops) <= maxOps && size <= maxBytes {
+	if len(chunks(ops)) == 1 {
 		err = db.write(ctx, ops)
 	} else {
 		err = db.writeLarge(ctx, changes, ops)
@@ -52,21 +52,20 @@ func (db *DB) commit(ctx context.Context, changes *state.Overlay) error {
 	return db.publish(ctx, changes)
 }
 
-// operations returns what the changes come to, and about how many bytes that are.
-func (db *DB) operations(changes *state.Overlay) (ops []clientv3.Op, size int, err error) {
+// operations returns what the changes come to.
+func (db *DB) operations(changes *state.Overlay) (ops []clientv3.Op, err error) {
 	for c := range changes.Changes() {
 		key := db.data(c.Space) + string(c.Key)
-		size += sizeOf(len(key), len(c.Value))
 		switch {
 		case c.Deleted:
 			ops = append(ops, clientv3.OpDelete(key))
 		case len(c.Value) > maxValue:
-			return nil, 0, &TooLargeError{len(c.Value)}
+			return nil, &TooLargeError{len(c.Value)}
 		default:
 			ops = append(ops, clientv3.OpPut(key, string(c.Value)))
 		}
 	}
-	return ops, size, nil
+	return ops, nil
 }
 
 // sizeOf is what an operation takes in a request, a little more rather than less.
@@ -352,7 +351,7 @@ func (db *DB) finish(ctx context.Context) error {
 	if db.now.whole == nil {
 		return nil
 	}
-	ops, _, err := db.operations(db.now.whole)
+	ops, err := db.operations(db.now.whole)
 	if err != nil {
 		return err
 	}

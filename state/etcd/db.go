@@ -257,10 +257,11 @@ func (db *DB) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
 	defer cancel()
-	if err := db.write(ctx, []clientv3.Op{clientv3.OpDelete(db.base + workingKey)}); err != nil {
-		return fmt.Errorf("close the state: %w", err)
+	err := db.write(ctx, []clientv3.Op{clientv3.OpDelete(db.base + workingKey)})
+	if _, lost := errors.AsType[*LostError](err); err == nil || lost {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("close the state: %w", err)
 }
 
 // workingKey is there from when an owner opens the job until it has closed it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -156,7 +155,6 @@ func (l *Lease) Close() {
 type Owner struct {
 	lease    *Lease
 	job      string
-	election *concurrency.Election
 	key      string // there as long as the job is owned, with
 	rev      int64  // this create revision
 	released atomic.Bool
@@ -169,7 +167,7 @@ func (l *Lease) Own(ctx context.Context, job string, patience time.Duration) (*O
 	if !c.claim(job) {
 		return nil, &InUseError{Job: job}
 	}
-	o := &Owner{lease: l, job: job, election: concurrency.NewElection(l.session, c.job(job)+"owner")}
+	o := &Owner{lease: l, job: job}
 	value, err := json.Marshal(l.holder)
 	if err == nil {
 		err = o.campaign(ctx, patience, string(value))
@@ -178,7 +176,6 @@ func (l *Lease) Own(ctx context.Context, job string, patience time.Duration) (*O
 		c.unclaim(job)
 		return nil, err
 	}
-	o.key, o.rev = o.election.Key(), o.election.Rev()
 	return o, nil
 }
 
@@ -190,9 +187,18 @@ func (o *Owner) campaign(ctx context.Context, patience time.Duration, value stri
 	if patience > 0 {
 		defer time.AfterFunc(patience, cancel).Stop()
 	}
-	err := o.election.Campaign(waiting, value)
+	election := concurrency.NewElection(o.lease.session, c.job(o.job)+"owner")
+	err := election.Campaign(waiting, value)
+	for err != nil && waiting.Err() == nil && passing(err) {
+		select {
+		case <-waiting.Done():
+		case <-time.After(time.Second / 10):
+			err = election.Campaign(waiting, value)
+		}
+	}
 	switch {
 	case err == nil:
+		o.key, o.rev = election.Key(), election.Rev()
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -262,14 +268,18 @@ func (o *Owner) Context() context.Context { return o.lease.life }
 
 // Release lets others own the job. What was opened with it is to be closed before.
 func (o *Owner) Release() error {
-	if o.released.Swap(true) {
+	c := o.lease.cluster
+	if o.released.Load() {
 		return nil
 	}
-	c := o.lease.cluster
 	defer c.unclaim(o.job)
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
-	defer cancel()
-	if err := o.election.Resign(ctx); err != nil && o.lease.Remaining() > 0 && !errors.Is(err, context.DeadlineExceeded) {
+	defer o.released.Store(true)
+	// Like the election's Resign, which is not to be repeated when nobody answers.
+	err := c.persist(context.Background(), o, func(ctx context.Context) error {
+		_, err := c.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(o.key), "=", o.rev)).Then(clientv3.OpDelete(o.key)).Commit()
+		return err
+	})
+	if err != nil && o.lease.Remaining() > 0 {
 		return c.explain("let go of job "+o.job, err)
 	}
 	return nil
