@@ -136,6 +136,9 @@ func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error
 			return plan.Change{}, err
 		}
 	}
+	if o.reread {
+		takeShown(p, o.person)
+	}
 	var c plan.Change
 	switch {
 	case o.conflict != nil && !o.wrote && o.err == nil:
@@ -250,13 +253,7 @@ func (x *exporter) adopt(tx *state.Tx, p *state.Person, o *outcome, cycle state.
 	if p.Class == state.ClassCreate {
 		p.Class = state.ClassUpdate
 	}
-	p.Unsettled, p.Tried = false, nil
-	for _, a := range o.person.Attributes {
-		if a.Answer.Kind() != connectors.Absent {
-			b := p.Set(a.Name)
-			b.Sent, b.Answer = a.Sent, a.Answer
-		}
-	}
+	takeShown(p, o.person)
 	return nil
 }
 

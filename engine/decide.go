@@ -169,6 +169,8 @@ func (j *Job) place(p *state.Person) state.Class {
 			return rest.Class()
 		}
 		return state.ClassHeld
+	case unseen(p) && d.Class() == state.ClassNone:
+		return state.ClassUpdate // what the account shows is to be read
 	}
 	return d.Class()
 }

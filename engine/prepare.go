@@ -18,6 +18,7 @@ type prepared struct {
 	sent     uint64            // generation
 	linked   bool              // a link was found just now
 	free     bool              // and the account was in the list as nobody's
+	reread   bool              // the linked account was read just now
 	yielded  []plan.Difference // what the conflict took out of the decision
 	decision plan.Decision
 	conflict *conflict // stops the whole change, or only what decision no longer has
@@ -37,6 +38,12 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 		}
 		out.linked = p.TargetID != ""
 		out.free = out.linked && l != nil && l.unlinked[p.TargetID]
+	} else if unseen(p) {
+		if out.err = j.reread(ctx, target, p); out.err != nil {
+			out.decision = j.Policy.Decide(p)
+			return out
+		}
+		out.reread = true
 	}
 	out.decision = j.Policy.Decide(p)
 	var heir *state.Person

@@ -110,7 +110,7 @@ type Person struct {
 	TargetID string // the link; "" if there is none
 	// Ours: the account was created by us, not adopted.
 	Ours bool
-	// Unsettled: a create was sent whose outcome is unknown.
+	// Unsettled: a write was, or may have been, sent whose outcome is unknown: a create as long as there is no link.
 	Unsettled bool
 	// Unfit: no account may be made of this person as they are: a required attribute has no value, or they are disabled and
 	// only keep the account they have. Whoever is in the outbox all the same is only looked for: a create may have been

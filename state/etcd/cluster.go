@@ -136,7 +136,7 @@ func silent(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", errSilent, err)
+	return silentError{err}
 }
 
 // Close ends the connection. Owners are to be released and DBs closed before.

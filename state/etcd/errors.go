@@ -14,8 +14,8 @@ import (
 // ErrCompacted says that what was being read has been compacted away by etcd.
 var ErrCompacted = errors.New("etcd has compacted away the revision that was being read: run this again, and if it happens often let etcd keep more of its history (--auto-compaction-retention)")
 
-// errSilent says that no member answers.
-var errSilent = errors.New("no answer")
+// silentError is why no member answers.
+type silentError struct{ error }
 
 // InUseError says that another process owns the job.
 type InUseError struct {
@@ -89,6 +89,7 @@ func code(err error) codes.Code {
 // clarify gives an error of the client the words that help.
 func (c *Cluster) clarify(err error) error {
 	known := rpctypes.Error(err)
+	_, silent := errors.AsType[silentError](err)
 	switch {
 	case err == nil:
 		return nil
@@ -102,7 +103,7 @@ func (c *Cluster) clarify(err error) error {
 		return fmt.Errorf("%s: wrong user name or password: %w", c.name, err)
 	case errors.Is(known, rpctypes.ErrUserEmpty):
 		return fmt.Errorf("%s asks for a user name and password: %w", c.name, err)
-	case errors.Is(err, errSilent), errors.Is(err, context.DeadlineExceeded), code(err) == codes.DeadlineExceeded, code(err) == codes.Unavailable:
+	case silent, errors.Is(err, context.DeadlineExceeded), code(err) == codes.DeadlineExceeded, code(err) == codes.Unavailable:
 		return fmt.Errorf("%s does not answer: %w", c.name, err)
 	}
 	return fmt.Errorf("%s: %w", c.name, err)
