@@ -40,9 +40,11 @@ type seat struct {
 	key     string
 	users   int // guarded by all.mu
 
+	leasing sync.Mutex
+	taken   *etcd.Lease // nil until it is needed; another one once it has ended. Guarded by leasing
+
 	mu     sync.Mutex
-	taken  *etcd.Lease // nil until it is needed; another one once it has ended
-	roster *etcd.Roster
+	roster *etcd.Roster // nil if the process is on none
 	// offered are the jobs that the process could serve.
 	offered map[string]etcd.Job
 	changed chan struct{} // holds one when offered is to be told
@@ -92,8 +94,8 @@ func (all *seats) take(ctx context.Context, c *configs.Config) (*seat, error) {
 
 // lease returns the process's lease, a new one if the last has ended.
 func (s *seat) lease(ctx context.Context) (*etcd.Lease, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.leasing.Lock()
+	defer s.leasing.Unlock()
 	if s.taken != nil && s.taken.Remaining() > 0 {
 		return s.taken, nil
 	}

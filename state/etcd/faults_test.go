@@ -100,7 +100,7 @@ func cutLargeChange(t *testing.T, address string, direct *etcd.Cluster, bytes in
 	const n = 1500
 	line := newProxy(t, address)
 	cluster := dial(t, etcd.Options{Endpoints: []string{line.address()}, Patience: time.Second})
-	lease, err := cluster.Join(t.Context(), time.Minute)
+	lease, err := cluster.Join(t.Context(), etcd.NewHolder(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestLeaseEndsHereFirst(t *testing.T) {
 	address := server(t, nil)
 	line := newProxy(t, address)
 	cut := dial(t, etcd.Options{Endpoints: []string{line.address()}, Patience: time.Second})
-	lease, err := cut.Join(t.Context(), 2*time.Second)
+	lease, err := cut.Join(t.Context(), etcd.NewHolder(), 2*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
