@@ -429,7 +429,9 @@ func (x *exporter) judgeOne(tx *state.Tx, p *state.Person, now time.Time) (uint3
 	if tx.Removed(now.Add(-window))[p.ID] {
 		return 0, nil // counted already
 	}
-	unlinked := tx.Counts().Queued[state.ClassCreate] // a first cycle is in the middle of linking or making them
+	x.mu.Lock()
+	unlinked := tx.Counts().Queued[state.ClassCreate] + x.direct.left() // a first cycle is in the middle of linking or making them
+	x.mu.Unlock()
 	judged, err := x.job.Guard.judge(tx.View, removals{adding: 1, unlinked: unlinked, but: p.ID}, now)
 	if err != nil || judged.list == 0 {
 		return 0, err

@@ -81,6 +81,9 @@ func (j *Job) Restart(ctx context.Context, r Reset) error {
 		return err
 	}
 	defer j.reading.release()
+	if err := j.recoverDirect(ctx); err != nil {
+		return err
+	}
 	err := j.store.Update(ctx, func(tx *state.Tx) error {
 		if err := j.record(ctx, tx, "restarted", map[string]string{"reset": r.String()}); err != nil {
 			return err
@@ -105,7 +108,7 @@ func (j *Job) Restart(ctx context.Context, r Reset) error {
 	return j.changeAll(ctx, func(p *state.Person) bool {
 		switch {
 		case r.Links && p.TargetID != "" && !goingOver(p):
-			for _, name := range MatchingNames(j.Mapping) {
+			for _, name := range j.matchNames {
 				if value := known(p, name); value != "" {
 					// The account goes by it, whatever is wanted by the time it is looked for, and a list may be short.
 					p.Tried = appendNew(p.Tried, state.MatchKey(name, value))

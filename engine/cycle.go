@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -43,18 +44,19 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 		j.reading.release()
 		return nil, err
 	}
-	rd := round{cycle: cycle}
+	rd := round{cycle: cycle, direct: true}
 	report := j.report(cycle, why)
 	// What was done is reported and recorded also when the run is told to stop.
 	after := context.WithoutCancel(ctx)
 	err = j.read(ctx, target, &rd, report)
-	j.reading.release()
+	decided := sync.OnceFunc(j.reading.release)
+	defer decided()
 	if err == nil {
 		j.phase(PhaseExport)
 		x := j.newExporter(target)
 		x.count(keep)
 		if err = x.begin(ctx, rd); err == nil {
-			err = x.run(ctx)
+			err = j.export(ctx, x, rd, decided)
 		}
 		done := x.count(0)
 		report.Summary, report.Changes = done.summary, done.changes
@@ -177,10 +179,14 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*rea
 	if err := j.store.View(ctx, func(v *state.View) error { counts = v.Counts(); return nil }); err != nil {
 		return nil, err
 	}
+	rd.first = counts.People == 0
 	if err := j.store.Update(ctx, func(tx *state.Tx) error { return tx.Set(metaUnfinished, true) }); err != nil {
 		return nil, err
 	}
 	r := j.newReading(ctx, target)
+	if j.mayKeep(rd) {
+		r.kept = newKept()
+	}
 	group, both := errgroup.WithContext(ctx)
 	r.ctx = both
 	group.Go(func() (err error) {
@@ -203,7 +209,7 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*rea
 	if err := j.defaultAccess(ctx, r); err != nil {
 		return r, err
 	}
-	rd.listing.first = counts.People == 0
+	rd.listing.first = rd.first
 	if !rd.listing.summary.Whole() {
 		r.warnings = append(r.warnings, fmt.Sprintf("the target says it has %d accounts but listed %d: newcomers are looked up one by one", rd.listing.summary.Total, rd.listing.summary.Read))
 	}
@@ -255,6 +261,9 @@ func (j *Job) defaultAccess(ctx context.Context, r *reading) error {
 
 // begin records that a cycle begins, of which kind, and why of another than was asked for.
 func (j *Job) begin(ctx context.Context, kind Kind) (c state.Cycle, why string, err error) {
+	if err := j.recoverDirect(ctx); err != nil {
+		return c, "", err
+	}
 	c = state.Cycle{ID: uuid.NewString(), Kind: string(kind), Started: j.Now(), Result: "running"}
 	err = j.store.Update(ctx, func(tx *state.Tx) error {
 		var unfinished bool

@@ -29,6 +29,9 @@ type ruling struct {
 // decide turns a finished read and listing into places in the outbox. It goes over all people twice: first to see
 // what each needs, since the guard judges all removals of a cycle together, then to write it down.
 func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
+	if err := j.divert(ctx, r, l); err != nil {
+		return err
+	}
 	if err := j.reclaim(ctx, r, l); err != nil {
 		return err
 	}
@@ -430,7 +433,7 @@ func (j *Job) outForGood(v *state.View, p *state.Person) bool {
 	if active(p) || j.Policy.Deprovision[state.SoftDeleted] == plan.DeprovisionDelete || j.Policy.Deprovision[state.HardDeleted] == plan.DeprovisionDelete {
 		return false
 	}
-	for _, name := range MatchingNames(j.Mapping) {
+	for _, name := range j.matchNames {
 		if a := p.Attribute(name); a != nil && !a.Known().IsEmpty() && len(v.Matches(name, a.Known().Text())) > 1 {
 			return false // somebody created anew with the same mail, perhaps
 		}

@@ -28,6 +28,9 @@ type round struct {
 	read    *reading            // for Explain
 	by      string              // who had it done, "" for the job itself
 	depth   Depth
+	// direct: the exporter is at hand, so people may go to it directly. first: nobody is known, nor can anybody be on
+	// their way.
+	direct, first bool
 }
 
 // exporter sends what is in the outbox: until nothing is due, or, serving, until it is told to stop. One goroutine
@@ -45,6 +48,7 @@ type exporter struct {
 	inFlight map[string]state.Class
 	shut     bool                 // nothing is dispatched for now
 	fetched  []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
+	direct   direct               // people of an initial cycle who are in no state yet
 	tries    map[string]int       // tries in place, by person
 	later    map[string]time.Time // when the next try in place is due
 	errand   *errand              // goes before all else, nil if there is none
@@ -97,6 +101,10 @@ func (x *exporter) begin(ctx context.Context, rd round) error {
 		out, err := v.Get(metaCapacity, &since)
 		x.mu.Lock()
 		x.round, x.fetched, x.lateList = rd, nil, 0
+		if rd.read != nil {
+			x.direct = newDirect(rd.read.direct)
+			queued += x.direct.left()
+		}
 		x.exhausted, x.cautious = false, out && !since.IsZero()
 		x.mu.Unlock()
 		x.job.progress.queued.Store(int64(queued))
@@ -291,6 +299,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 				if take {
 					x.fetched = x.fetched[1:]
 					x.inFlight[e.ID] = e.Class
+					x.direct.take(e.ID)
 					delete(x.later, e.ID)
 				}
 				return e.ID, ready, wait, nil
@@ -303,7 +312,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	}
 	// Whoever is due and was not found has left the outbox, or may not be sent for now.
 	maps.DeleteFunc(x.later, func(_ string, due time.Time) bool { return !due.After(now) })
-	if len(x.inFlight) == 0 && len(x.later) == 0 {
+	if len(x.inFlight) == 0 && len(x.later) == 0 && !x.direct.storing {
 		x.rest()
 		if !x.serving {
 			return "", drained, wait, nil
@@ -343,6 +352,14 @@ func (x *exporter) fetch(ctx context.Context) error {
 		for _, class := range classes {
 			if class == state.ClassCreate && !x.mayCreate() {
 				continue
+			}
+			if class == state.ClassCreate {
+				for id := range x.direct.next {
+					x.fetched = append(x.fetched, state.Entry{Class: class, Due: now, ID: id})
+					if len(x.fetched) >= prefetch {
+						return nil
+					}
+				}
 			}
 			for e := range v.Due(class, now) {
 				if _, busy := x.inFlight[e.ID]; busy {
@@ -413,6 +430,7 @@ func (x *exporter) commitAll(ctx context.Context) error {
 		x.mu.Lock()
 		for _, o := range group {
 			delete(x.inFlight, o.id)
+			delete(x.direct.flying, o.id)
 			maps.DeleteFunc(x.accounts, func(_, holder string) bool { return holder == o.id })
 			if o.err != nil || o.late {
 				x.fetched = nil // they may be in the outbox again, under another class

@@ -85,7 +85,7 @@ func left(s state.Scope) bool { return s == state.SoftDeleted || s == state.Hard
 // has, nil if nobody does, several do, or the account may not be theirs.
 func (j *Job) successor(v *state.View, p *state.Person, rulings map[string]ruling) (*state.Person, error) {
 	var found *state.Person
-	for _, name := range MatchingNames(j.Mapping) {
+	for _, name := range j.matchNames {
 		a := p.Attribute(name)
 		if a == nil || a.Known().IsEmpty() {
 			continue

@@ -41,11 +41,13 @@ type Options struct {
 // Job is one job at work. It is not to be used by two cycles at a time.
 type Job struct {
 	Options
-	store    *state.Store
-	source   Source
-	target   *connectors.Slots // target slots
-	roles    int               // source slot of appRoleAssignments, -1 if not mapped
-	progress progress
+	store  *state.Store
+	source Source
+	target *connectors.Slots // target slots
+	roles  int               // source slot of appRoleAssignments, -1 if not mapped
+	// matchNames are the matching attributes, in their order.
+	matchNames []string
+	progress   progress
 	// reading is held while a cycle reads and decides: what Restart forgets meanwhile, the end of the cycle would put
 	// back.
 	reading lock
@@ -69,6 +71,7 @@ func New(store *state.Store, source Source, o Options) *Job {
 	o.Policy.Attributes = o.Mapping.Attributes()
 	o.Policy.Matching = o.Mapping.Matching()
 	j := &Job{Options: o, store: store, source: source, target: o.Mapping.Target(), roles: -1, reading: newLock(), journal: newJournal()}
+	j.matchNames = MatchingNames(o.Mapping)
 	if slot, ok := o.Slots.Index(connectors.AttrAppRoleAssignments); ok {
 		j.roles = slot
 	}

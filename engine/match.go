@@ -58,7 +58,7 @@ func (j *Job) match(ctx context.Context, target TargetReader, l *listing, p *sta
 func (j *Job) matchMade(ctx context.Context, target TargetReader, p *state.Person) (connectors.Resource, bool, error) {
 	keys := slices.Clone(p.Tried)
 	if p.Unsettled {
-		for _, name := range MatchingNames(j.Mapping) {
+		for _, name := range j.matchNames {
 			if value := wanted(p, name); value != "" {
 				keys = appendNew(keys, state.MatchKey(name, value))
 			}

@@ -98,6 +98,9 @@ func (d *demand) decide(ctx context.Context, who []string) error {
 		return err
 	}
 	defer j.reading.release()
+	if err := j.recoverDirect(ctx); err != nil {
+		return err
+	}
 	j.cycle = d.errand.round.cycle.ID
 	var mark state.Mark
 	marked := false

@@ -44,6 +44,12 @@ type reading struct {
 	lost    map[string]map[string]bool
 	gone    []connectors.Edge
 
+	// kept are people on the direct path until it is decided whether they may go it, direct those who do: packed records.
+	kept   *kept
+	direct map[string][]byte
+	// diverted: there were any. The exporter takes them out of direct.
+	diverted bool
+
 	batch  map[string]draft
 	result mapping.Result
 	record state.Person // of whoever is being evaluated
@@ -199,6 +205,9 @@ func (r *reading) evaluate(id string, row connectors.Row) error {
 	if !r.job.apply(p, d) {
 		return nil
 	}
+	if kept, err := r.keep(p); kept || err != nil {
+		return err
+	}
 	r.batch[id] = d
 	if len(r.batch) >= batchSize {
 		return r.flush()
@@ -220,6 +229,11 @@ func (r *reading) skip(row connectors.Row, s seen) {
 
 // person returns the record as it stands, or a new one, until the next call.
 func (r *reading) person(id string) (*state.Person, error) {
+	if r.kept != nil {
+		if record, ok := r.kept.people[id]; ok {
+			return &r.record, r.job.store.Unpack(&r.record, id, record)
+		}
+	}
 	err := r.job.store.View(r.ctx, func(v *state.View) error {
 		_, err := v.FillPerson(&r.record, id)
 		return err
@@ -291,7 +305,7 @@ func (r *reading) want(p *state.Person, row connectors.Row, s *seen, d draft) dr
 		}
 	}
 	if !linked && s.unfit == "" && !r.matchable(values) {
-		s.unfit, unfit = fmt.Sprintf("no value for any matching attribute (%v)", MatchingNames(j.Mapping)), true
+		s.unfit, unfit = fmt.Sprintf("no value for any matching attribute (%v)", j.matchNames), true
 	}
 	if len(notes) > 0 {
 		r.notes[p.ID] = notes

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"ringsync/connectors"
@@ -85,9 +86,19 @@ func removesAgain(p *state.Person) bool {
 	return p.Escrowed && p.Class == state.ClassRemove && p.TargetID != "" && p.Held == 0
 }
 
-// remember stores the edges that were read and then, last of all, the mark: whoever reads changes from it must find
-// all that came before it.
+// remember stores the edges that were read and then, last of all, the mark. With people who go to the exporter directly
+// the mark waits for them: conclude stores it.
 func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
+	if err := j.storeEdges(ctx, r); err != nil {
+		return err
+	}
+	if r.diverted {
+		return j.writeManifest(ctx, r.direct)
+	}
+	return j.advance(ctx, r, c)
+}
+
+func (j *Job) storeEdges(ctx context.Context, r *reading) error {
 	gone := r.gone
 	if !r.partial {
 		var err error
@@ -122,11 +133,13 @@ func (j *Job) remember(ctx context.Context, r *reading, c state.Cycle) error {
 			}
 		}
 	}
-	if err := flush(); err != nil {
-		return err
-	}
+	return flush()
+}
+
+// advance stores the mark: whoever reads changes from it must find all that came before it.
+func (j *Job) advance(ctx context.Context, r *reading, c state.Cycle) error {
 	return j.store.Update(ctx, func(tx *state.Tx) error {
-		if err := tx.Set(metaUnfinished, nil); err != nil {
+		if err := errors.Join(tx.Set(metaUnfinished, nil), dropManifest(tx)); err != nil {
 			return err
 		}
 		if err := tx.Set(metaMapping, j.fingerprint()); err != nil {

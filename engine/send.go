@@ -46,6 +46,19 @@ func (x *exporter) send(ctx context.Context, id string) (o outcome) {
 		o.nothing = true
 		return o
 	}
+	if p == nil {
+		x.mu.Lock()
+		record := x.direct.flying[id]
+		x.mu.Unlock()
+		if record != nil {
+			p = new(state.Person)
+			if err := x.job.store.Unpack(p, id, record); err != nil {
+				x.stop(err)
+				o.nothing = true
+				return o
+			}
+		}
+	}
 	if p == nil || p.Class == state.ClassNone || p.Class == state.ClassHeld {
 		o.nothing = true
 		return o

@@ -79,6 +79,9 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 		return errors.New("the job is being served already")
 	}
 	defer func() { j.service.Store(nil); close(v.done) }()
+	if err := j.recoverDirect(ctx); err != nil {
+		return err
+	}
 	if err := v.exporter.begin(ctx, round{}); err != nil {
 		return err
 	}
@@ -240,10 +243,14 @@ func (j *Job) turn(ctx context.Context, v *service, kind Kind) (*plan.Report, ro
 	if err != nil {
 		return nil, round{}, err
 	}
-	rd := round{cycle: cycle}
+	rd := round{cycle: cycle, direct: true}
 	report := j.report(cycle, why)
 	if err = j.read(ctx, v.exporter.target, &rd, report); err == nil {
 		err = v.exporter.begin(ctx, rd)
+	}
+	if err == nil && rd.read.diverted {
+		v.exporter.gate(false) // what was decided a moment ago may go out, and is to
+		err = j.conclude(ctx, ctx, v.exporter, rd)
 	}
 	if err == nil {
 		err = j.remaining(ctx, report, rd, v.exporter)
@@ -376,7 +383,7 @@ func (j *Job) probe(ctx context.Context, target TargetReader) error {
 	}
 	var refused error
 	if q.Reason == quarantineTarget {
-		names := MatchingNames(j.Mapping)
+		names := j.matchNames
 		if _, err := target.Find(ctx, names[0], "nobody-"+uuid.NewString()+"@ringsync.invalid"); quarantines(err) {
 			refused = fmt.Errorf("look for somebody who cannot exist: %w", err)
 		}

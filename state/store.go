@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -169,6 +170,29 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 		return tx.writeCounters()
 	})
+}
+
+// Pack returns the record of a person as it would be stored, for keeping them elsewhere for a while.
+func (s *Store) Pack(p *Person) ([]byte, error) {
+	b := s.bound.Load()
+	if b == nil {
+		return nil, ErrUnbound
+	}
+	var room [1024]byte
+	record, err := appendPerson(room[:0], p, b.dictionary)
+	if err != nil {
+		return nil, fmt.Errorf("pack person %s: %w", p.ID, err)
+	}
+	return bytes.Clone(record), nil
+}
+
+// Unpack fills p, whose room is used again, with what Pack made of the person of that id.
+func (s *Store) Unpack(p *Person, id string, record []byte) error {
+	b := s.bound.Load()
+	if b == nil {
+		return ErrUnbound
+	}
+	return b.decode(p, id, record)
 }
 
 func readSetup(r Reader) (s setup, err error) {
