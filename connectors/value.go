@@ -189,7 +189,18 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	case Int:
 		return []byte(v.str), nil
 	case List:
-		return json.Marshal(v.many.items)
+		b := []byte{'['}
+		for i, item := range v.many.items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			value, err := item.MarshalJSON()
+			if err != nil {
+				return nil, err
+			}
+			b = append(b, value...)
+		}
+		return append(b, ']'), nil
 	case Object:
 		b := []byte{'{'}
 		for i, item := range v.many.items {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -223,8 +224,17 @@ func (e *exporter) cycles(v *View) error {
 }
 
 func (e *exporter) log(v *View) error {
-	for _, record := range v.r.Scan(SpaceLog, nil, nil) {
+	for key, record := range v.r.Scan(SpaceLog, nil, nil) {
 		e.n.Log++
+		if !bytes.HasPrefix(record, []byte("{")) { // what is text already stays as it is
+			entry, err := v.entry(key, record)
+			if err != nil {
+				return err
+			}
+			if record, err = json.Marshal(&entry); err != nil {
+				return fmt.Errorf("export log entry %d: %w", entry.Sequence, err)
+			}
+		}
 		if err := e.lines.Encode(line{Log: record}); err != nil {
 			return err
 		}

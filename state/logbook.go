@@ -2,7 +2,6 @@ package state
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -13,10 +12,11 @@ import (
 func (tx *Tx) AppendLog(e *LogEntry) error {
 	t := tx.counted()
 	e.Sequence = t.LastLog + 1
-	record, err := json.Marshal(e)
+	record, err := appendEntry(tx.scratch[:0], e, tx.dictionary)
 	if err != nil {
 		return fmt.Errorf("store the log entry of %s: %w", e.Source.ID, err)
 	}
+	tx.scratch = record
 	t.LastLog++
 	if err := tx.indexLog(e, len(record)); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (tx *Tx) indexLog(e *LogEntry, size int) error {
 func (tx *Tx) TrimLog(before time.Time, size uint64, most int) (dropped int, err error) {
 	t := tx.counted()
 	for key, record := range tx.scan(SpaceLog, nil, nil) {
-		entry, err := logEntry(key, record)
+		entry, err := tx.entry(key, record)
 		old := entry.Time.Before(before) // so what cannot be read is old, and goes once all before it have gone
 		if dropped == most || !old && (size == 0 || t.LogBytes <= size) {
 			break
@@ -64,7 +64,7 @@ func (v *View) LogDue(before time.Time, size uint64) bool {
 		return true
 	}
 	for key, record := range v.scan(SpaceLog, nil, nil) {
-		oldest, _ := logEntry(key, record) // one that cannot be read is old: see TrimLog
+		oldest, _ := v.entry(key, record) // one that cannot be read is old: see TrimLog
 		return oldest.Time.Before(before)
 	}
 	return false
@@ -74,8 +74,12 @@ func logOfKey(id string, sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64(idKey(id), sequence)
 }
 
-func logEntry(key, record []byte) (entry LogEntry, err error) {
-	if err := json.Unmarshal(record, &entry); err != nil {
+func (b *binding) entry(key, record []byte) (LogEntry, error) {
+	if len(key) != 8 {
+		return LogEntry{}, damagedKey(SpaceLog, key, errKey)
+	}
+	entry, err := decodeEntry(binary.BigEndian.Uint64(key), record, b.dictionary)
+	if err != nil {
 		return LogEntry{}, damagedKey(SpaceLog, key, err)
 	}
 	return entry, nil
@@ -86,7 +90,7 @@ func logEntry(key, record []byte) (entry LogEntry, err error) {
 func (v *View) Log(from uint64) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		for key, record := range v.scan(SpaceLog, numberKey(from), nil) {
-			if !yield(logEntry(key, record)) {
+			if !yield(v.entry(key, record)) {
 				return
 			}
 		}
@@ -125,7 +129,7 @@ func (v *View) LogOf(id string, before uint64, n int) (entries []LogEntry, err e
 		if record == nil {
 			continue // an entry that could not be read, and whose person nobody could tell when it was dropped
 		}
-		entry, err := logEntry(key, record)
+		entry, err := v.entry(key, record)
 		if err != nil {
 			return nil, err
 		}
