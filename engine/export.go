@@ -18,6 +18,9 @@ const (
 	grace = 4 * time.Second
 	// commitMost bounds how many results share one transaction.
 	commitMost = 512
+	// commitWait bounds how long a result waits for others: an fsync for each handful, and all pages that a handful
+	// touches, would cost more than sending it.
+	commitWait = 100 * time.Millisecond
 )
 
 // round is what one cycle hands to the exporter beside the outbox.
@@ -408,20 +411,9 @@ func (x *exporter) commitAll(ctx context.Context) error {
 	// A result that is in hand is kept whatever has been cancelled.
 	ctx = context.WithoutCancel(ctx)
 	var failed error
+	var group []outcome
 	for first := range x.results {
-		group := []outcome{first}
-	gather:
-		for len(group) < commitMost {
-			select {
-			case o, open := <-x.results:
-				if !open {
-					break gather
-				}
-				group = append(group, o)
-			default:
-				break gather
-			}
-		}
+		group = x.gather(append(group[:0], first))
 		if failed == nil {
 			if failed = x.commit(ctx, group); failed != nil {
 				x.stop(failed)
@@ -442,4 +434,38 @@ func (x *exporter) commitAll(ctx context.Context) error {
 		x.signal()
 	}
 	return failed
+}
+
+// gather adds to the group what else has come in and what comes in a moment: until it is large enough, or nobody else is in
+// flight whom to wait for, or somebody has failed, which may be of consequence for what is to be sent next.
+func (x *exporter) gather(group []outcome) []outcome {
+	timer := time.NewTimer(commitWait)
+	defer timer.Stop()
+	for len(group) < commitMost {
+		select {
+		case o, open := <-x.results:
+			if !open {
+				return group
+			}
+			group = append(group, o)
+			continue
+		default:
+		}
+		x.mu.Lock()
+		alone := len(x.inFlight) <= len(group) || x.errand != nil
+		x.mu.Unlock()
+		if alone || group[len(group)-1].err != nil {
+			return group
+		}
+		select {
+		case o, open := <-x.results:
+			if !open {
+				return group
+			}
+			group = append(group, o)
+		case <-timer.C:
+			return group
+		}
+	}
+	return group
 }

@@ -217,7 +217,7 @@ func (j *Job) lacks(p *state.Person, r connectors.Resource) bool {
 
 // heir returns the person whose mark the account of p carries now, nil if it is nobody's that is known or p's own. A
 // write that gave the account to them was acknowledged or lost, and was not put down.
-func (j *Job) heir(v *state.View, p *state.Person) (*state.Person, error) {
+func (j *Job) heir(ctx context.Context, p *state.Person) (heir *state.Person, err error) {
 	mark := p.Attribute(plan.AttrExternalID)
 	if p.TargetID == "" || mark == nil || mark.Answer.IsEmpty() {
 		return nil, nil
@@ -226,7 +226,8 @@ func (j *Job) heir(v *state.View, p *state.Person) (*state.Person, error) {
 	if id == p.ID {
 		return nil, nil
 	}
-	return v.Person(id)
+	err = j.store.View(ctx, func(v *state.View) error { heir, err = v.Person(id); return err })
+	return heir, err
 }
 
 func wanted(p *state.Person, name string) string {

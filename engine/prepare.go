@@ -47,7 +47,7 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 	}
 	out.decision = j.Policy.Decide(p)
 	var heir *state.Person
-	if out.err = j.store.View(ctx, func(v *state.View) (err error) { heir, err = j.heir(v, p); return err }); out.err != nil {
+	if heir, out.err = j.heir(ctx, p); out.err != nil {
 		return out
 	}
 	if why := j.Policy.Foreign(p, heir); why != "" && out.decision.Action != plan.None {

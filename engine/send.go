@@ -40,24 +40,11 @@ func (x *exporter) send(ctx context.Context, id string) (o outcome) {
 		o.aborted = o.err != nil && ctx.Err() != nil
 		o.took = x.job.Now().Sub(o.started)
 	}()
-	var p *state.Person
-	if err := x.job.store.View(ctx, func(v *state.View) (err error) { p, err = v.Person(id); return err }); err != nil {
+	p, err := x.person(ctx, id)
+	if err != nil {
 		x.stop(err)
 		o.nothing = true
 		return o
-	}
-	if p == nil {
-		x.mu.Lock()
-		record := x.direct.flying[id]
-		x.mu.Unlock()
-		if record != nil {
-			p = new(state.Person)
-			if err := x.job.store.Unpack(p, id, record); err != nil {
-				x.stop(err)
-				o.nothing = true
-				return o
-			}
-		}
 	}
 	if p == nil || p.Class == state.ClassNone || p.Class == state.ClassHeld {
 		o.nothing = true
@@ -95,6 +82,19 @@ func (x *exporter) send(ctx context.Context, id string) (o outcome) {
 	place = false
 	x.write(ctx, &o)
 	return o
+}
+
+// person returns the record of somebody who was taken, nil if there is none.
+func (x *exporter) person(ctx context.Context, id string) (p *state.Person, err error) {
+	x.mu.Lock()
+	record := x.direct.flying[id]
+	x.mu.Unlock()
+	if record != nil {
+		p = new(state.Person)
+		return p, x.job.store.Unpack(p, id, record)
+	}
+	err = x.job.store.View(ctx, func(v *state.View) error { p, err = v.Person(id); return err })
+	return p, err
 }
 
 // claim takes the account for this person until the outcome is committed. It reports false if somebody else has it in

@@ -28,12 +28,16 @@ func (tx *Tx) PutPerson(p *Person) error {
 	}
 	tx.scratch = record
 	tx.key = appendID(tx.key[:0], p.ID)
-	if bytes.Equal(tx.r.Get(SpacePeople, tx.key), record) {
+	before := tx.r.Get(SpacePeople, tx.key)
+	if bytes.Equal(before, record) {
 		return nil
 	}
-	old, err := tx.former(p.ID)
-	if err != nil {
-		return err
+	var old *Person
+	if before != nil {
+		if err := tx.decode(&tx.old, p.ID, before); err != nil {
+			return err
+		}
+		old = &tx.old
 	}
 	if err := tx.relink(p.ID, old, p); err != nil {
 		return err
@@ -44,18 +48,10 @@ func (tx *Tx) PutPerson(p *Person) error {
 	return tx.w.Put(SpacePeople, appendID(tx.key[:0], p.ID), record)
 }
 
-// former is Person for the moment: nil if there is none, and overwritten by the next call.
-func (tx *Tx) former(id string) (*Person, error) {
-	if found, err := tx.FillPerson(&tx.old, id); !found || err != nil {
-		return nil, err
-	}
-	return &tx.old, nil
-}
-
 // DeletePerson forgets the person of that source id, and what follows from their record. Edges, removals and log stay.
 func (tx *Tx) DeletePerson(id string) error {
-	old, err := tx.former(id)
-	if err != nil || old == nil {
+	old := &tx.old
+	if found, err := tx.FillPerson(old, id); !found || err != nil {
 		return err
 	}
 	if err := tx.relink(id, old, nil); err != nil {

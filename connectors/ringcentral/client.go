@@ -48,14 +48,15 @@ type Options struct {
 
 // Client reads and writes the users of one RingCentral account. It is safe for concurrent use.
 type Client struct {
-	base    *url.URL
-	token   *Credential
-	http    *http.Client
-	timeout time.Duration
-	backoff time.Duration
-	log     *slog.Logger
-	pace    *pacer
-	fits    *fitter
+	base           *url.URL
+	root, restRoot string // of what is sent, SCIM and REST
+	token          *Credential
+	http           http.RoundTripper
+	timeout        time.Duration
+	backoff        time.Duration
+	log            *slog.Logger
+	pace           *pacer
+	fits           *fitter
 
 	slots   int // those of the mapping; own slots follow
 	decoder *scim.Decoder
@@ -107,7 +108,10 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{base: base, token: o.Token, timeout: o.Timeout, backoff: o.Backoff, log: o.Logger,
 		pace: o.Token.pace, fits: newFitter(o.Slots, o.RefuseBadAddress), slots: o.Slots.Len(),
-		http: &http.Client{Transport: o.Transport, CheckRedirect: noRedirect}}
+		http: o.Transport}
+	rest := *base
+	rest.Path = restPath
+	c.root, c.restRoot = base.String(), rest.String()
 	c.pace.open(c, o.RateShare)
 	c.rows.Store(rowsAsked)
 	if err := c.compile(o.Slots); err != nil {

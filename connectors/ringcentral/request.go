@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -126,7 +127,9 @@ func (c *Client) once(ctx context.Context, r call) (*answer, error) {
 	if date, err := http.ParseTime(a.header.Get("Date")); err == nil {
 		c.skew.Store(int64(time.Until(date).Round(time.Second)))
 	}
-	c.log.DebugContext(ctx, "request", "op", r.op, "method", r.method, "status", a.status, "after", time.Since(began))
+	if c.log.Enabled(ctx, slog.LevelDebug) { // the arguments cost even where nobody reads them
+		c.log.DebugContext(ctx, "request", "op", r.op, "method", r.method, "status", a.status, "after", time.Since(began))
+	}
 	if a.stopped > 0 {
 		c.log.WarnContext(ctx, "rate limit reached", "op", r.op, "group", a.header.Get("X-Rate-Limit-Group"), "wait", a.stopped)
 	}
@@ -145,7 +148,7 @@ func (c *Client) exchange(ctx context.Context, r call, token string) (*answer, e
 	if err != nil {
 		return nil, &connectors.Error{Fault: connectors.FaultOther, Op: r.op, Err: err}
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.http.RoundTrip(req) // no redirect is followed, so a client has nothing to add
 	if err != nil {
 		return nil, unanswered(r, cause(ctx, err))
 	}
@@ -181,11 +184,10 @@ func (c *Client) bearer(ctx context.Context, r call) (string, error) {
 }
 
 func (c *Client) request(ctx context.Context, r call, token string) (*http.Request, error) {
-	base := *c.base
+	target := c.root + r.path
 	if r.rest {
-		base.Path = restPath
+		target = c.restRoot + r.path
 	}
-	target := base.String() + r.path
 	if r.query != "" {
 		target += "?" + r.query
 	}
@@ -196,16 +198,24 @@ func (c *Client) request(ctx context.Context, r call, token string) (*http.Reque
 	if r.body != nil {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
-		req.Header.Set("Content-Type", "application/scim+json")
+		req.Header["Content-Type"] = typeSCIM
 	}
-	req.Header.Set("Accept", "application/scim+json, application/json")
+	req.Header["Accept"] = acceptSCIM
 	if r.rest {
-		req.Header.Set("Accept", "application/json")
+		req.Header["Accept"] = acceptJSON
 	}
-	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header["User-Agent"] = agent
+	req.Header["Authorization"] = []string{"Bearer " + token}
 	return req, nil
 }
+
+// What every request says. Transports do not change a request's header.
+var (
+	typeSCIM   = []string{"application/scim+json"}
+	acceptSCIM = []string{"application/scim+json, application/json"}
+	acceptJSON = []string{"application/json"}
+	agent      = []string{userAgent}
+)
 
 func readBody(resp *http.Response) ([]byte, error) {
 	most := int64(mostBody)
