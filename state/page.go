@@ -17,7 +17,7 @@ func (v *View) LogBack(before uint64, n int) (entries []LogEntry, damaged int) {
 	}
 	from := before - min(before, uint64(max(n, 0)))
 	for key, record := range v.scan(SpaceLog, numberKey(from), numberKey(before)) {
-		if entry, err := logEntry(key, record); err == nil {
+		if entry, err := v.entry(key, record); err == nil {
 			entries = append(entries, entry)
 		} else {
 			damaged++
@@ -60,7 +60,7 @@ func (v *View) LogSince(t time.Time) uint64 {
 func (v *View) logTimes(from uint64) iter.Seq2[uint64, time.Time] {
 	return func(yield func(uint64, time.Time) bool) {
 		for key, record := range v.scan(SpaceLog, numberKey(from), nil) {
-			entry, _ := logEntry(key, record)
+			entry, _ := v.entry(key, record)
 			if !yield(binary.BigEndian.Uint64(key), entry.Time) {
 				return
 			}

@@ -125,7 +125,7 @@ func New(o Options) (*Client, error) {
 // to be asked of the client afterwards.
 func (c *Client) Close() {
 	c.pace.close(c)
-	c.http.CloseIdleConnections()
+	(&http.Client{Transport: c.http}).CloseIdleConnections()
 }
 
 // compile prepares the slots. What the client itself needs of an account, mapped or not, gets slots of its own behind
