@@ -49,7 +49,8 @@ func TestUnits(t *testing.T) {
 		t.Errorf("the units differ in more than their folders:\n%s\nwant\n%s", strings.Join(many, "\n"), strings.Join(want, "\n"))
 	}
 	for _, line := range []string{"DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
-		"Restart=on-failure", "RestartPreventExitStatus=64"} {
+		"Restart=on-failure", "RestartPreventExitStatus=64", "Type=notify", "WatchdogSec=2min", "TimeoutStartSec=5min",
+		"ExecReload=/bin/kill -HUP $MAINPID"} {
 		if !slices.Contains(one, line) {
 			t.Errorf("ringsync.service lacks %s", line)
 		}

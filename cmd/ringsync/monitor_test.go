@@ -28,7 +28,13 @@ func daemonAt(t *testing.T, s *stage, more string) string {
 	if err := s.write(more); err != nil {
 		t.Fatal(err)
 	}
-	cmd := program(t, "ringsync", "--log-format", "json", "run", "--listen", "127.0.0.1:0", s.config)
+	return startAt(t, s.config)
+}
+
+// startAt starts the real program on a file or a folder and returns the address of metrics and health.
+func startAt(t *testing.T, source string) string {
+	t.Helper()
+	cmd := program(t, "ringsync", "--log-format", "json", "run", "--listen", "127.0.0.1:0", source)
 	cmd.Stderr = nil
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
