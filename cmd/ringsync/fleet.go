@@ -20,9 +20,8 @@ import (
 // that was. What goes wrong with one member does not touch the others.
 type fleet struct {
 	app     *app
-	sources []string        // files and folders, as they were named
-	folders map[string]bool // which of them are folders
-	alone   bool            // one file was named: what goes wrong with it is the program's own affair
+	sources *sources
+	alone   bool // one file was named: what goes wrong with it is the program's own affair
 	systemd *systemd
 
 	mu      sync.Mutex
@@ -36,13 +35,9 @@ type fleet struct {
 // opensAtOnce is how many jobs are begun at a time when the program starts.
 const opensAtOnce = 16
 
-func newFleet(a *app, sources []string) *fleet {
-	f := &fleet{app: a, sources: sources, folders: map[string]bool{}, systemd: newSystemd(a.log), members: map[string]*member{}, ended: make(chan struct{})}
-	for _, source := range sources {
-		info, err := os.Stat(source)
-		f.folders[source] = err == nil && info.IsDir()
-	}
-	f.alone = len(sources) == 1 && !f.folders[sources[0]]
+func newFleet(a *app, named []string) *fleet {
+	f := &fleet{app: a, sources: newSources(named), systemd: newSystemd(a.log), members: map[string]*member{}, ended: make(chan struct{})}
+	f.alone = f.sources.oneFile()
 	a.monitor.fleet = f
 	return f
 }
@@ -123,12 +118,12 @@ func (f *fleet) run(ctx context.Context, listen string) (err error) {
 
 // open finds the members and opens the jobs of all that can be. The error says why there is nothing to serve at all.
 func (f *fleet) open(ctx context.Context) (opened map[*member]*job, err error) {
-	files, err := f.find()
+	files, err := f.sources.find()
 	if err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, usageError("there is no *.yaml or *.yml in %s: ringsync config init FILE writes one", f.sources[0])
+		return nil, f.sources.none()
 	}
 	for _, file := range files {
 		f.join(file).load()

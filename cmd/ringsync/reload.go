@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,41 +39,6 @@ func fingerprintOf(files []string) (print fingerprint) {
 	}
 	h.Sum(print[:0])
 	return print
-}
-
-// find returns the configuration files of the fleet as they are now. A file that was named need not be there.
-func (f *fleet) find() (files []string, err error) {
-	known := map[string]bool{}
-	add := func(file string) {
-		if !known[absolute(file)] {
-			known[absolute(file)] = true
-			files = append(files, file)
-		}
-	}
-	for _, source := range f.sources {
-		if !f.folders[source] {
-			add(source)
-			continue
-		}
-		entries, err := os.ReadDir(source)
-		if err != nil {
-			return nil, fmt.Errorf("look for configurations: %w", err)
-		}
-		for _, e := range entries {
-			file := filepath.Join(source, e.Name())
-			if info, err := os.Stat(file); isJobFile(e.Name()) && (err != nil || !info.IsDir()) {
-				add(file)
-			}
-		}
-	}
-	return files, nil
-}
-
-// isJobFile reports whether a file in a folder is the configuration of a job by its name. Hidden files are what editors
-// and mounted volumes leave, and *.test.yaml is for ringsync mapping test.
-func isJobFile(name string) bool {
-	ext := filepath.Ext(name)
-	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(name, ".") && filepath.Ext(strings.TrimSuffix(name, ext)) != ".test"
 }
 
 // load reads the member's configuration from its files.
@@ -201,10 +165,8 @@ func (f *fleet) watched() (files map[string]bool, folders []string) {
 			files[absolute(name)] = true
 		}
 	}
-	for source, is := range f.folders {
-		if is {
-			folders = append(folders, absolute(source))
-		}
+	for source := range f.sources.folders {
+		folders = append(folders, absolute(source))
 	}
 	return files, folders
 }
@@ -212,7 +174,7 @@ func (f *fleet) watched() (files map[string]bool, folders []string) {
 // look brings the fleet up to date with its files; with anyway, what has not changed is tried again where it had failed.
 // It reports false if files are missing that were there before: it is to be asked again in a moment.
 func (f *fleet) look(ctx context.Context, anyway bool) (whole bool) {
-	files, err := f.find()
+	files, err := f.sources.find()
 	if err != nil {
 		f.app.log.Error("the jobs go on as they are", "error", err)
 		return true

@@ -51,7 +51,7 @@ on, "ringsync config init" writes a configuration to fill in, "ringsync run" kee
 
 Commands that touch a job (sync, diff, provision, status, outbox, approve, log, pause, resume, restart) go to the "ringsync run"
 that serves it, if there is one, and open its state file otherwise; what they print is the same. A daemon goes by the
-configuration it was started with: of the file that you name, only the state's path counts then.
+configuration that it has loaded last: of the file that you name, only the state's path counts then.
 
 Exit codes: 0 did what was asked; 1 failed; 64 wrong usage or configuration. diff, sync and provision also return
 2 (diff) differences not yet decided, 3 some people in escrow, in conflict or waiting for capacity, 4 quarantined,

@@ -16,19 +16,33 @@ import (
 )
 
 func newStatusCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "status",
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "status [--all [FILE or FOLDER]...]",
 		Short: "Show how the job stands: what it does, what waits, when it reads again",
 		Long: `Shows what the job is doing, how many people it knows, what is in its outbox, how the last cycles went, the next one if
 a daemon serves the job, held lists of removals, why it is paused or in quarantine or does not go by its configuration
 file as it is now, since when no licence is free, and when credentials end that say so. No service is asked. Times are in
 UTC.
 
-Exit codes: 0 whatever the job's state; 1 failed; 64 wrong usage or configuration.`,
+With --all it shows a line for each job of several files, or of all *.yaml and *.yml files in a folder: its state, how many
+people are linked and how many have something to send, when its last good cycle began and when the next will.
+
+Exit codes: 0 whatever the job's state; 1 failed, with --all also if one of the jobs cannot tell; 64 wrong usage or
+configuration.`,
 		Example: `  ringsync status
+  ringsync status --all /etc/ringsync
   ringsync -c /etc/ringsync/contoso.yaml status --json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return nil
+			}
+			return cobra.NoArgs(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return a.statusAll(cmd.Context(), args)
+			}
 			status := func(j *job) (jobStatus, error) { return a.status(cmd.Context(), j) }
 			return onJob(cmd.Context(), a, looks, status, func(s jobStatus) error {
 				if a.json {
@@ -39,6 +53,8 @@ Exit codes: 0 whatever the job's state; 1 failed; 64 wrong usage or configuratio
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "a line for each job of the files and folders named")
+	return cmd
 }
 
 // jobStatus is the engine's status with what only the program knows.
