@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -107,10 +108,10 @@ func (k *kills) strike() {
 	}
 	ways := map[string]func(){
 		"the daemon": k.atWork, "the daemon in a wave": k.inWave, "the daemon while a command asks": k.whileAsked,
-		"the command that asks": k.whoAsks, "a command without a daemon": k.alone,
+		"the daemon while it reloads": k.reloading, "the command that asks": k.whoAsks, "a command without a daemon": k.alone,
 	}
-	kind := one(k.r, "the daemon", "the daemon in a wave", "the daemon while a command asks", "the command that asks",
-		"a command without a daemon", "a command without a daemon")
+	kind := one(k.r, "the daemon", "the daemon in a wave", "the daemon while a command asks", "the daemon while it reloads",
+		"the command that asks", "a command without a daemon", "a command without a daemon")
 	ways[kind]()
 	k.kinds[kind]++
 	k.ready()
@@ -162,6 +163,29 @@ func (k *kills) whileAsked() {
 	}
 	k.startDaemon()
 	k.goOn()
+}
+
+// reloading strikes the daemon while it takes over a configuration that has changed, or refuses one.
+func (k *kills) reloading() {
+	good, err := os.ReadFile(k.config)
+	k.must(err)
+	write := func(text []byte) {
+		k.must(os.WriteFile(k.config+".new", text, 0o600))
+		k.must(os.Rename(k.config+".new", k.config))
+	}
+	full := fmt.Sprintf("full: %ds}", 12+k.r.IntN(6))
+	write(regexp.MustCompile(`full: \d+s}`).ReplaceAll(good, []byte(full)))
+	k.note("the configuration says %s", full)
+	if k.r.IntN(2) == 0 {
+		changed, err := os.ReadFile(k.config)
+		k.must(err)
+		time.Sleep(k.within(500))
+		write([]byte("job: ["))
+		time.Sleep(k.within(500))
+		write(changed)
+	}
+	time.Sleep(k.within(800))
+	k.fallen()
 }
 
 // whoAsks strikes the one who asks: the daemon goes on.
