@@ -53,7 +53,7 @@ func (h *hour) startDaemon() {
 	h.t.Helper()
 	log, err := os.OpenFile(h.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	h.must(err)
-	cmd := program(h.t, "ringsync", "-c", h.config, "run")
+	cmd := program(h.t, "ringsync", append([]string{"-c", h.config, "run"}, h.flags...)...)
 	cmd.Stderr = log
 	stdout, err := cmd.StdoutPipe()
 	h.must(err)

@@ -28,6 +28,7 @@ type hour struct {
 	seed   uint64 // of r
 	r      *rand.Rand
 	config string // path
+	flags  []string
 	log    string // path of what the daemon has logged
 	daemon *os.Process
 	ended  <-chan error

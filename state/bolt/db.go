@@ -226,8 +226,10 @@ func (db *DB) examine(tx *bbolt.Tx) (missing bool, err error) {
 		return false, db.damaged(fmt.Errorf("it ends after %d of %d bytes", info.Size(), tx.Size()))
 	}
 	c := tx.Cursor()
-	for name, _ := c.First(); name != nil; name, _ = c.Next() {
+	for name, value := c.First(); name != nil; name, value = c.Next() {
 		switch {
+		case value != nil:
+			return false, db.damaged(fmt.Errorf("%q is no bucket", name))
 		case tx.Bucket([]byte{byte(state.SpaceMeta)}) == nil:
 			return false, db.damaged(errors.New("it is a bbolt file that another program made"))
 		case len(name) > 1 && !bytes.Equal(name, sumsBucket):
