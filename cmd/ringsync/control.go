@@ -61,7 +61,7 @@ var (
 
 // why returns why the job is served no more.
 func (d *daemon) why() error {
-	for _, reason := range []error{errReloading, errRemoved} {
+	for _, reason := range []error{errReloading, errRemoved, errMoved} {
 		if errors.Is(context.Cause(d.ctx), reason) {
 			return reason
 		}

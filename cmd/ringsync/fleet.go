@@ -26,6 +26,7 @@ type fleet struct {
 
 	mu      sync.Mutex
 	members map[string]*member // by absolute path of the file
+	seats   []*seat            // that keep connections open while the fleet is there
 
 	printing sync.Mutex
 	running  sync.WaitGroup
@@ -80,6 +81,11 @@ func (f *fleet) run(ctx context.Context, listen string) (err error) {
 	defer signal.Stop(hangup)
 	watch := newFileWatch(f.app.log)
 	defer watch.close()
+	defer func() {
+		for _, s := range f.seats {
+			err = errors.Join(err, s.leave())
+		}
+	}()
 	opened, err := f.open(ctx)
 	if err != nil {
 		return err
@@ -130,16 +136,20 @@ func (f *fleet) open(ctx context.Context) (opened map[*member]*job, err error) {
 	}
 	failures := f.problems()
 	opened = map[*member]*job{}
+	able := 0
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(opensAtOnce)
 	for _, m := range f.all() {
 		if failures[m] == nil {
 			group.Go(func() error {
-				j, err := m.app.open(ctx, m.wanted, false)
+				j, err := f.openFirst(ctx, m)
 				mu.Lock()
 				defer mu.Unlock()
 				if failures[m] = err; err == nil {
+					able++
+				}
+				if j != nil {
 					opened[m] = j
 				}
 				return nil
@@ -147,7 +157,7 @@ func (f *fleet) open(ctx context.Context) (opened map[*member]*job, err error) {
 		}
 	}
 	_ = group.Wait()
-	if len(opened) == 0 {
+	if able == 0 {
 		return nil, f.hopeless(failures)
 	}
 	for _, m := range f.all() {
@@ -157,6 +167,22 @@ func (f *fleet) open(ctx context.Context) (opened map[*member]*job, err error) {
 		}
 	}
 	return opened, nil
+}
+
+// openFirst opens a member's job. One in etcd may be another process's: of that the cluster is asked only whether it is
+// there.
+func (f *fleet) openFirst(ctx context.Context, m *member) (*job, error) {
+	if m.wanted.State.Etcd == nil {
+		return m.app.open(ctx, m.wanted, false)
+	}
+	s, err := f.app.seat(ctx, m.wanted)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seats = append(f.seats, s)
+	return nil, nil
 }
 
 // hopeless is the error of a fleet of which no job can be served.
@@ -183,7 +209,7 @@ func (f *fleet) hopeless(failures map[*member]error) error {
 // join adds a member for a file.
 func (f *fleet) join(file string) *member {
 	own := *f.app
-	own.configPath = file
+	own.configPath, own.fleet = file, true
 	m := &member{fleet: f, app: &own, file: file, offers: make(chan offer), done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()

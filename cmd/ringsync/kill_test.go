@@ -22,6 +22,7 @@ type stage struct {
 	place   sandboxPlace
 	config  string // path
 	folder  string
+	etcd    string // address of one, if the script has begun it
 }
 
 func newStage(t testing.TB, people, groups int, options ringcentraltest.Options) *stage {

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 //	job PATH NAME [FILE]           write a configuration for the stage's emulators, as editors do: beside its place and
 //	                               then into it. Its state is NAME.db; its token comes from PATH.token if there is
 //	                               such a file ($TOKEN is the right one)
+//	etcd FILE...                   have the jobs of configurations keep their state in an etcd
 //	directory update N JSON        change person N; or
 //	directory leave N              take away their assignment and memberships, or
 //	directory empty GROUP          take everybody out of a group
@@ -41,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "waitfor": waitFor, "terminate": terminate, "hangup": hangUp, "job": writeJob,
-			"stage": setStage, "directory": changeDirectory, "accounts": printAccounts, "ringcentral": setRingCentral,
+			"etcd": moveToEtcd, "stage": setStage, "directory": changeDirectory, "accounts": printAccounts, "ringcentral": setRingCentral,
 		},
 		Setup:               prepare,
 		RequireExplicitExec: true,

@@ -36,6 +36,7 @@ type member struct {
 	mu      sync.Mutex
 	given   *configs.Config // what the member goes by; nil if it has nothing to go by
 	served  *served         // nil while it is not
+	standby bool            // it is another process's to serve
 	down    error           // why it is not
 	told    string          // of that, so that nobody is told twice
 	loaded  time.Time
@@ -83,7 +84,7 @@ func (m *member) run(ctx context.Context, config *configs.Config, j *job, down e
 	for {
 		err := down
 		if down = nil; err == nil {
-			err = m.attempt(actor, &config, j, func() { settle(nil); wait = firstRetry })
+			err = m.attempt(actor, &config, j, func() { settle(nil); wait = firstRetry }, func() { settle(nil) })
 			j = nil
 		}
 		if ctx.Err() != nil || m.fleet.alone {
@@ -109,34 +110,69 @@ func (m *member) run(ctx context.Context, config *configs.Config, j *job, down e
 }
 
 // attempt serves the configuration, and those that replace it, until that fails or ctx ends. up is called when it is
-// being served.
-func (m *member) attempt(ctx context.Context, config **configs.Config, j *job, up func()) (err error) {
-	if j == nil {
-		if j, err = m.app.open(ctx, *config, false); err != nil {
+// being served, standing when another process is to do that.
+func (m *member) attempt(ctx context.Context, config **configs.Config, j *job, up, standing func()) (err error) {
+	var t *turn // nil if the job is this process's alone
+	if (*config).State.Etcd != nil {
+		if t, err = m.queue(ctx, *config); err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, t.end()) }()
 	}
+	for {
+		switch {
+		case j != nil:
+		case t != nil:
+			j, err = m.await(ctx, config, t, standing)
+		default:
+			j, err = m.app.open(ctx, *config, false)
+		}
+		if err != nil {
+			return err
+		}
+		if again, err := m.work(ctx, config, j, t, up); !again {
+			return err
+		}
+		j = nil
+	}
+}
+
+// work serves the job until that fails or ctx ends, or, which it reports, the job has become another process's.
+func (m *member) work(ctx context.Context, config **configs.Config, j *job, t *turn, up func()) (moved bool, err error) {
 	s, err := m.app.serve(ctx, j, nil, m.refusal)
 	if err != nil {
-		return err
+		return lost(err), unlessLost(err)
 	}
 	if err := m.fleet.announce(ctx, s); err != nil {
-		return errors.Join(err, s.stop(errStopping))
+		return false, errors.Join(err, s.stop(errStopping))
 	}
 	m.rise(s)
 	up()
 	for {
+		mine, changed := t.mine()
+		if !mine {
+			m.app.log.Info("the job goes over to another process", "job", s.job.config.Job)
+			m.standBy()
+			err := s.stop(errMoved)
+			return err == nil || lost(err), unlessLost(err)
+		}
 		select {
 		case <-ctx.Done():
 			m.app.log.Info("stopping", "job", s.job.config.Job)
 			m.sink()
-			return s.stop(context.Cause(ctx))
+			return false, s.stop(context.Cause(ctx))
+		case <-changed:
+		case <-s.job.disowned():
+			m.app.log.Warn("the job is not this process's any more: its lease in etcd has ended", "job", s.job.config.Job)
+			m.standBy()
+			return true, unlessLost(s.stop(errMoved))
 		case <-s.done:
 			m.sink()
-			if err := s.stop(nil); err != nil || ctx.Err() != nil {
-				return err
+			err := s.stop(nil)
+			if lost(err) || err != nil || ctx.Err() != nil {
+				return lost(err), unlessLost(err)
 			}
-			return errors.New("it ended by itself")
+			return false, errors.New("it ended by itself")
 		case c := <-m.offers:
 			actor := engine.WithActor(ctx, c.actor)
 			next, err := m.app.successor(actor, s.job, c.config)
@@ -147,9 +183,12 @@ func (m *member) attempt(ctx context.Context, config **configs.Config, j *job, u
 			}
 			m.sink()
 			*config = c.config
+			if t != nil {
+				t.offer(c.config)
+			}
 			if s, err = m.replace(ctx, actor, s, next); err != nil {
 				c.done <- err
-				return err
+				return lost(err), unlessLost(err)
 			}
 			m.rise(s)
 			m.app.log.Info("configuration loaded", "job", c.config.Job, "file", m.file)
@@ -184,21 +223,21 @@ func (m *member) replace(ctx, actor context.Context, s *served, next *job) (_ *s
 func (m *member) rise(s *served) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.served, m.down, m.told, m.refused, m.loaded = s, nil, "", nil, time.Now()
+	m.served, m.standby, m.down, m.told, m.refused, m.loaded = s, false, nil, "", nil, time.Now()
 }
 
 // sink notes that it no longer is, or not for a moment.
 func (m *member) sink() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.served, m.down = nil, errors.New("it is being started")
+	m.served, m.standby, m.down = nil, false, errors.New("it is being started")
 }
 
 // fail notes and tells why the job is not served.
 func (m *member) fail(err error) {
 	m.mu.Lock()
 	known := m.told == err.Error()
-	m.served, m.down, m.told = nil, err, err.Error()
+	m.served, m.standby, m.down, m.told = nil, false, err, err.Error()
 	m.mu.Unlock()
 	if !known {
 		m.app.log.Error("job not served", "job", m.name(), "file", m.file, "error", brief(err))
@@ -266,7 +305,7 @@ func (m *member) standing() standing {
 	name := m.name()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	st := standing{name: name, file: m.file, loaded: m.loaded, refused: m.refused != nil}
+	st := standing{name: name, file: m.file, loaded: m.loaded, refused: m.refused != nil, standby: m.standby}
 	if m.served != nil {
 		st.watched = m.served.watched
 	} else if m.down != nil {

@@ -41,6 +41,7 @@ var (
 	upDesc          = gauge("up", "Whether the job is being served: 1 or 0.", "file")
 	acceptedDesc    = gauge("config_accepted", "Whether the job goes by its configuration file as it is now: 1, or 0 if that was refused.", "file")
 	loadedDesc      = gauge("config_loaded_timestamp_seconds", "When the configuration was loaded that the job goes by, in Unix time.", "file")
+	jobsDesc        = prometheus.NewDesc("ringsync_jobs", "Jobs of this process: served by it, standing by since another process of the fleet is to serve them, or down.", []string{"state"}, nil)
 	limitDesc       = gauge("rate_limit_remaining", "Requests left in the window of a RingCentral limit, as the last answer gave it.", "group")
 )
 
@@ -51,7 +52,7 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 
 // described are all of them.
 var described = [...]*prometheus.Desc{lastGoodDesc, lastResultDesc, durationDesc, nextDesc, staleDesc, peopleDesc, linksDesc, activeDesc,
-	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, expiryDesc, upDesc, acceptedDesc, loadedDesc, limitDesc}
+	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, expiryDesc, upDesc, acceptedDesc, loadedDesc, limitDesc, jobsDesc}
 
 // counters are what the process has counted since it began.
 type counters struct {
@@ -74,6 +75,17 @@ func newCounters(r *prometheus.Registry) counters {
 	return c
 }
 
+// state is the standing in a word.
+func (s standing) state() string {
+	switch {
+	case s.watched != nil:
+		return "served"
+	case s.standby:
+		return "standby"
+	}
+	return "down"
+}
+
 // Describe serves prometheus.Collector.
 func (m *monitor) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range described {
@@ -85,7 +97,16 @@ func (m *monitor) Describe(ch chan<- *prometheus.Desc) {
 func (m *monitor) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	count := map[string]int{"served": 0, "standby": 0, "down": 0}
+	defer func() {
+		for state, n := range count {
+			ch <- prometheus.MustNewConstMetric(jobsDesc, prometheus.GaugeValue, float64(n), state)
+		}
+	}()
 	for _, job := range m.fleet.standings() {
+		if count[job.state()]++; job.standby {
+			continue // whoever serves it tells of it
+		}
 		put := func(d *prometheus.Desc, value float64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, job.name, job.file)
 		}

@@ -37,7 +37,8 @@ type standing struct {
 	name    string
 	file    string    // of its configuration
 	watched *watched  // nil while the job is not being served
-	down    string    // why it is not
+	standby bool      // it is another process's to serve
+	down    string    // why it is not being served
 	loaded  time.Time // when the configuration that it goes by was loaded; zero if there is none
 	refused bool      // the file as it is now was not taken
 }
@@ -82,8 +83,11 @@ func (m *monitor) ready(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	for _, job := range m.fleet.standings() {
 		ok, text := false, "not served: "+job.down
-		if job.watched != nil {
+		switch {
+		case job.watched != nil:
 			ok, text = job.watched.ready(r.Context())
+		case job.standby:
+			ok, text = true, "standing by: another process serves it, or is to"
 		}
 		if !ok {
 			status = http.StatusServiceUnavailable

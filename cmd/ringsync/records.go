@@ -120,7 +120,11 @@ func (a *app) openPlace(ctx context.Context, c *configs.Config, readOnly bool) (
 	if err != nil {
 		return nil, err
 	}
-	if r.owner, err = lease.Own(ctx, c.Job, patience); err != nil {
+	wait := patience
+	if a.fleet {
+		wait = 0 // until it is free
+	}
+	if r.owner, err = lease.Own(ctx, c.Job, wait); err != nil {
 		return nil, err
 	}
 	r.DB, err = r.owner.Open(ctx)

@@ -126,6 +126,13 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 	if dry {
 		return j, nil
 	}
+	if r, ok := j.records.(etcdRecords); ok && r.CutOff() {
+		people, err := j.engine.TakeOver(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.log.Info("taken over from a process that was cut off", "job", c.Job, "people to look at again", people)
+	}
 	return j, j.engine.Configured(ctx, settings(c))
 }
 
@@ -138,10 +145,10 @@ func (j *job) keep(letGo func() error) {
 // successor prepares the job that takes over from one that is being served, with another configuration: all that can go
 // wrong without touching that one is tried. It gets a state of its own, or inherits the other's.
 func (a *app) successor(ctx context.Context, before *job, c *configs.Config) (*job, error) {
-	switch was := before.config; {
-	case c.State.Etcd != nil && was.State.Etcd != nil && (c.Job != was.Job || seatKey(c) != seatKey(was)):
-		return nil, usageError("the name of a job in etcd, or state.etcd itself, has changed: that takes a restart")
-	case statePlace(c) != statePlace(was):
+	if err := transferable(before.config, c); err != nil {
+		return nil, err
+	}
+	if statePlace(c) != statePlace(before.config) {
 		return a.open(ctx, c, false)
 	}
 	j, err := newJob(c)
