@@ -54,22 +54,22 @@ func TestDBOverABadLine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	line := newProxy(t, server(t, nil))
-	lease := join(t, dial(t, etcd.Options{Endpoints: []string{line.address()}, Patience: time.Minute}))
+	line := newLine(t, server(t, nil))
+	lease := join(t, dial(t, etcd.Options{Endpoints: []string{line.Address()}, Patience: time.Minute}))
 	statetest.Run(t, func(t *testing.T) state.DB {
 		db := open(t, own(t, lease, newJob()))
 		if strings.HasSuffix(t.Name(), "keys_and_values") {
-			line.mend() // one of the values alone is larger
+			line.Mend() // one of the values alone is larger
 		} else {
-			line.cutAfter(20_000, 20_000)
+			line.CutAfter(20_000, 20_000)
 		}
 		return db
 	}, nil)
-	t.Logf("the line broke %d times", line.cuts)
-	if line.cuts < 5 {
-		t.Errorf("the line broke %d times only", line.cuts)
+	t.Logf("the line broke %d times", line.Cuts())
+	if line.Cuts() < 5 {
+		t.Errorf("the line broke %d times only", line.Cuts())
 	}
-	line.mend()
+	line.Mend()
 }
 
 // A change that takes many transactions of etcd is there as a whole or not at all, wherever its owner is cut off: to
@@ -98,8 +98,8 @@ func TestLargeChangeIsWhole(t *testing.T) {
 // cutLargeChange cuts an owner off after so many bytes of a large change and returns the value that all have then.
 func cutLargeChange(t *testing.T, address string, direct *etcd.Cluster, bytes int) string {
 	const n = 1500
-	line := newProxy(t, address)
-	cluster := dial(t, etcd.Options{Endpoints: []string{line.address()}, Patience: time.Second})
+	line := newLine(t, address)
+	cluster := dial(t, etcd.Options{Endpoints: []string{line.Address()}, Patience: time.Second})
 	lease, err := cluster.Join(t.Context(), etcd.NewHolder(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func cutLargeChange(t *testing.T, address string, direct *etcd.Cluster, bytes in
 		t.Fatal(err)
 	}
 	put(t, db, n, "old")
-	line.cutAfter(bytes, 0)
+	line.CutAfter(bytes, 0)
 	err = db.Update(t.Context(), func(w state.Writer) error {
 		for i := range n {
 			if err := w.Put(state.SpacePeople, fmt.Appendf(nil, "%05d", i), []byte("new, and longer")); err != nil {
@@ -134,7 +134,7 @@ func cutLargeChange(t *testing.T, address string, direct *etcd.Cluster, bytes in
 	if again := db.Update(t.Context(), func(state.Writer) error { return nil }); again == nil {
 		t.Error("an Update after one whose outcome is unknown")
 	}
-	line.mend()
+	line.Mend()
 	_ = owner.Release() // whatever has become of it
 	lease.Close()
 
@@ -196,8 +196,8 @@ func TestFormerOwnerWritesNothing(t *testing.T) {
 // A lease that cannot be renewed ends here before it ends there.
 func TestLeaseEndsHereFirst(t *testing.T) {
 	address := server(t, nil)
-	line := newProxy(t, address)
-	cut := dial(t, etcd.Options{Endpoints: []string{line.address()}, Patience: time.Second})
+	line := newLine(t, address)
+	cut := dial(t, etcd.Options{Endpoints: []string{line.Address()}, Patience: time.Second})
 	lease, err := cut.Join(t.Context(), etcd.NewHolder(), 2*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestLeaseEndsHereFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line.cut()
+	line.Cut()
 	second := join(t, dial(t, etcd.Options{Endpoints: []string{address}}))
 	_, err = second.Own(t.Context(), job, 100*time.Millisecond)
 	inUse, ok := errors.AsType[*etcd.InUseError](err)
@@ -407,14 +407,16 @@ func TestFill(t *testing.T) {
 }
 
 func TestDialRefused(t *testing.T) {
-	gone := local(t)
-	_, err := etcd.Dial(t.Context(), etcd.Options{Endpoints: []string{gone.String()}, Patience: time.Second})
-	if err == nil || !strings.Contains(err.Error(), "does not answer") || !strings.Contains(err.Error(), gone.Host) || strings.Contains(err.Error(), "\n") {
+	line := newLine(t, "127.0.0.1:0")
+	line.Cut()
+	gone := etcd.Options{Endpoints: []string{line.Address()}, Patience: time.Second}
+	_, err := etcd.Dial(t.Context(), gone)
+	if err == nil || !strings.Contains(err.Error(), "does not answer") || !strings.Contains(err.Error(), line.Address()) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("nobody there: %v", err)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := etcd.Dial(cancelled, etcd.Options{Endpoints: []string{gone.String()}}); !errors.Is(err, context.Canceled) {
+	if _, err := etcd.Dial(cancelled, gone); !errors.Is(err, context.Canceled) {
 		t.Errorf("called off: %v", err)
 	}
 }

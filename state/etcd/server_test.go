@@ -2,54 +2,33 @@ package etcd_test
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.uber.org/zap"
 
 	"ringsync/state/etcd"
+	"ringsync/state/etcd/etcdtest"
 )
 
 // server starts an etcd with one member and returns its address.
 func server(t testing.TB, change func(*embed.Config)) string {
 	t.Helper()
-	c := embed.NewConfig()
-	c.Dir = t.TempDir()
-	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
-	c.LogLevel = "error"
-	c.UnsafeNoFsync = true // no test cuts the power
-	client, peer := local(t), local(t)
-	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
-	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
-	c.InitialCluster = c.InitialClusterFromName(c.Name)
-	if change != nil {
-		change(c)
-	}
-	e, err := embed.StartEtcd(c)
+	addresses, err := etcdtest.Start([]string{t.TempDir()}, t.Cleanup, change)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(e.Close)
-	select {
-	case <-e.Server.ReadyNotify():
-	case <-time.After(time.Minute):
-		t.Fatal("etcd did not start")
-	}
-	return e.Clients[0].Addr().String()
+	return addresses[0]
 }
 
-func local(t testing.TB) url.URL {
+func newLine(t testing.TB, to string) *etcdtest.Line {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := etcdtest.NewLine(to, t.Cleanup)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return url.URL{Scheme: "http", Host: l.Addr().String()}
+	return l
 }
 
 func dial(t testing.TB, o etcd.Options) *etcd.Cluster {

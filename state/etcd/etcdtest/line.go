@@ -1,14 +1,13 @@
-package etcd_test
+package etcdtest
 
 import (
 	"io"
 	"net"
 	"sync"
-	"testing"
 )
 
-// proxy is a line to a server that can be cut.
-type proxy struct {
+// Line is a line to a member that can be cut.
+type Line struct {
 	to       string
 	listener net.Listener
 	mu       sync.Mutex
@@ -19,13 +18,13 @@ type proxy struct {
 	conns    map[net.Conn]bool
 }
 
-func newProxy(t testing.TB, to string) *proxy {
-	t.Helper()
+// NewLine returns a line to an address such as 127.0.0.1:2379, until the test cleans up.
+func NewLine(to string, cleanup func(func())) (*Line, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	p := &proxy{to: to, listener: l, budget: -1, conns: map[net.Conn]bool{}}
+	p := &Line{to: to, listener: l, budget: -1, conns: map[net.Conn]bool{}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -36,46 +35,55 @@ func newProxy(t testing.TB, to string) *proxy {
 			running.Go(func() { p.carry(c) })
 		}
 	})
-	t.Cleanup(func() {
+	cleanup(func() {
 		_ = l.Close()
-		p.cut()
+		p.Cut()
 		running.Wait()
 	})
-	return p
+	return p, nil
 }
 
-func (p *proxy) address() string { return p.listener.Addr().String() }
+// Address is where the line begins.
+func (p *Line) Address() string { return p.listener.Addr().String() }
 
-// cut ends what is connected and refuses what would connect.
-func (p *proxy) cut() {
+// Cut ends what is connected and refuses what would connect.
+func (p *Line) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = true
 	p.drop()
 }
 
-func (p *proxy) drop() {
+// Cuts is how often the line was cut by itself.
+func (p *Line) Cuts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cuts
+}
+
+func (p *Line) drop() {
 	for c := range p.conns {
 		_ = c.Close()
 	}
 	clear(p.conns)
 }
 
-func (p *proxy) mend() {
+// Mend lets everything through again.
+func (p *Line) Mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down, p.budget = false, -1
 }
 
-// cutAfter lets so many bytes more through to the server; what is cut comes back for repair bytes if those are not 0.
-func (p *proxy) cutAfter(bytes, repair int) {
+// CutAfter lets so many bytes more through to the server; what is cut comes back for repair bytes if those are not 0.
+func (p *Line) CutAfter(bytes, repair int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.budget, p.repair = bytes, repair
 }
 
 // spend takes n bytes off the budget and returns how many of them still pass.
-func (p *proxy) spend(n int) int {
+func (p *Line) spend(n int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -96,7 +104,7 @@ func (p *proxy) spend(n int) int {
 	return pass
 }
 
-func (p *proxy) carry(c net.Conn) {
+func (p *Line) carry(c net.Conn) {
 	defer c.Close()
 	s, err := net.Dial("tcp", p.to)
 	if err != nil {
