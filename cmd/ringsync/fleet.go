@@ -141,20 +141,24 @@ func (f *fleet) open(ctx context.Context) (opened map[*member]*job, err error) {
 	var group errgroup.Group
 	group.SetLimit(opensAtOnce)
 	for _, m := range f.all() {
-		if failures[m] == nil {
-			group.Go(func() error {
-				j, err := f.openFirst(ctx, m)
-				mu.Lock()
-				defer mu.Unlock()
-				if failures[m] = err; err == nil {
-					able++
-				}
-				if j != nil {
-					opened[m] = j
-				}
-				return nil
-			})
+		mu.Lock() // those before it are being opened already
+		failed := failures[m] != nil
+		mu.Unlock()
+		if failed {
+			continue
 		}
+		group.Go(func() error {
+			j, err := f.openFirst(ctx, m)
+			mu.Lock()
+			defer mu.Unlock()
+			if failures[m] = err; err == nil {
+				able++
+			}
+			if j != nil {
+				opened[m] = j
+			}
+			return nil
+		})
 	}
 	_ = group.Wait()
 	if able == 0 {

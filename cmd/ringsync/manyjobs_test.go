@@ -1,0 +1,130 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ringsync/connectors/entra/entratest"
+	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/state/etcd/etcdtest"
+
+	"net/http"
+	"net/http/httptest"
+)
+
+// BenchmarkIdleJobs is what two thousand jobs cost a process when they have nothing to do: memory that is its own, and
+// the part of a core that they take over a minute.
+func BenchmarkIdleJobs(b *testing.B) {
+	const jobs, people = 2000, 5
+	for _, kind := range []string{"files", "etcd"} {
+		b.Run(kind, func(b *testing.B) {
+			dir := entratest.New(entratest.Options{Token: sandboxGraphToken, Seed: 1})
+			dir.Populate(people, 1)
+			account := ringcentraltest.New(ringcentraltest.Options{Token: sandboxRingCentralToken, Licenses: -1})
+			graph := httptest.NewServer(dir)
+			defer graph.Close()
+			ringCentral := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Header.Set("Authorization", "Bearer "+sandboxRingCentralToken) // each job has a token of its own
+				account.ServeHTTP(w, r)
+			}))
+			defer ringCentral.Close()
+			var addresses []string
+			if kind == "etcd" {
+				var err error
+				if addresses, err = etcdtest.Start([]string{b.TempDir()}, b.Cleanup, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			folder := b.TempDir()
+			for i := range jobs {
+				place := sandboxPlace{Graph: graph.URL + "/v1.0", RingCentral: ringCentral.URL + "/scim/v2", Tenant: dir.Tenant(), App: dir.AppID(),
+					State: filepath.Join(folder, fmt.Sprintf("%d.db", i))}
+				text := strings.NewReplacer("job: sandbox", fmt.Sprintf("job: customer-%d", i), sandboxRingCentralToken, fmt.Sprintf("token-%d", i)).Replace(string(place.config()))
+				if kind == "etcd" {
+					text = string(inEtcd([]byte(text), 15*time.Second, "http://"+addresses[0]))
+				}
+				if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.yaml", i)), []byte(text), 0o600); err != nil {
+					b.Fatal(err)
+				}
+			}
+			cmd := program(b, "ringsync", "run", "--listen", "off", "--log-level", "warn", folder)
+			if err := cmd.Start(); err != nil {
+				b.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			defer func() { _ = cmd.Process.Kill() }() // it has ended unless something went wrong
+			began := time.Now()
+			// All have read when nobody reads any more.
+			for last, quiet := -1, 0; quiet < 20; time.Sleep(time.Second) {
+				n := 0
+				for _, count := range account.Requests() {
+					n += count
+				}
+				if quiet++; n != last || n < jobs {
+					last, quiet = n, 0
+				}
+				select {
+				case err := <-ended:
+					b.Fatal("it has ended:", err)
+				default:
+				}
+				if time.Since(began) > 20*time.Minute {
+					b.Fatal("they do not come to rest")
+				}
+			}
+			b.ReportMetric(time.Since(began).Seconds()-20, "s/start")
+			before := cpuTime(b, cmd.Process.Pid)
+			const span = time.Minute
+			time.Sleep(span)
+			used := cpuTime(b, cmd.Process.Pid) - before
+			b.ReportMetric(100*used.Seconds()/span.Seconds(), "%core")
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			if err != nil {
+				b.Fatal(err)
+			}
+			number := func(name string) float64 {
+				n, err := strconv.ParseFloat(regexp.MustCompile(name + `:\s*(\d+)`).FindStringSubmatch(string(status))[1], 64)
+				if err != nil {
+					b.Fatal(err)
+				}
+				return n
+			}
+			b.ReportMetric(number("RssAnon")/1000, "MB-anon")
+			b.ReportMetric(number("Threads"), "threads")
+			b.ReportMetric(0, "ns/op")
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			if err := <-ended; err != nil {
+				b.Error(err)
+			}
+		})
+	}
+}
+
+// cpuTime is the processor time that a process has used.
+func cpuTime(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+	ticks := 0
+	for _, f := range fields[11:13] { // utime, stime
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100
+}
