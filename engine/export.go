@@ -43,7 +43,7 @@ type exporter struct {
 	target  Target
 	serving bool // goes on when nothing is due, and obeys pause and quarantine
 
-	results chan outcome
+	results chan *outcome
 	changed chan struct{} // something happened that the dispatcher may be waiting for
 
 	mu       sync.Mutex
@@ -84,7 +84,7 @@ type tally struct {
 func (j *Job) newExporter(target Target) *exporter {
 	return &exporter{
 		job: j, target: target,
-		results: make(chan outcome, commitMost), changed: make(chan struct{}, 1),
+		results: make(chan *outcome, commitMost), changed: make(chan struct{}, 1),
 		inFlight: map[string]state.Class{}, tries: map[string]int{}, later: map[string]time.Time{},
 		accounts: map[string]string{}, refused: map[string]*conflict{}, moved: make(chan struct{}),
 	}
@@ -231,7 +231,7 @@ func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup
 			if x.weigh(&o); o.fatal && !x.serving {
 				x.stop(o.err) // at once: what goes out while this is being committed would fail alike
 			}
-			x.results <- o
+			x.results <- &o
 			<-places
 		})
 	}
@@ -413,7 +413,7 @@ func (x *exporter) commitAll(ctx context.Context) error {
 	var failed error
 	var group []outcome
 	for first := range x.results {
-		group = x.gather(append(group[:0], first))
+		group = x.gather(append(group[:0], *first))
 		if failed == nil {
 			if failed = x.commit(ctx, group); failed != nil {
 				x.stop(failed)
@@ -447,7 +447,7 @@ func (x *exporter) gather(group []outcome) []outcome {
 			if !open {
 				return group
 			}
-			group = append(group, o)
+			group = append(group, *o)
 			continue
 		default:
 		}
@@ -462,7 +462,7 @@ func (x *exporter) gather(group []outcome) []outcome {
 			if !open {
 				return group
 			}
-			group = append(group, o)
+			group = append(group, *o)
 		case <-timer.C:
 			return group
 		}

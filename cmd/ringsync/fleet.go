@@ -26,6 +26,7 @@ type fleet struct {
 
 	mu      sync.Mutex
 	members map[string]*member // by absolute path of the file
+	slots   chan struct{}      // of jobs in etcd that are being opened
 	seats   []*seat            // that keep connections open while the fleet is there
 
 	printing sync.Mutex
@@ -37,7 +38,7 @@ type fleet struct {
 const opensAtOnce = 16
 
 func newFleet(a *app, named []string) *fleet {
-	f := &fleet{app: a, sources: newSources(named), systemd: newSystemd(a.log), members: map[string]*member{}, ended: make(chan struct{})}
+	f := &fleet{app: a, sources: newSources(named), systemd: newSystemd(a.log), members: map[string]*member{}, slots: make(chan struct{}, opensAtOnce), ended: make(chan struct{})}
 	f.alone = f.sources.oneFile()
 	a.monitor.fleet = f
 	return f
@@ -213,7 +214,7 @@ func (f *fleet) hopeless(failures map[*member]error) error {
 // join adds a member for a file.
 func (f *fleet) join(file string) *member {
 	own := *f.app
-	own.configPath, own.fleet = file, true
+	own.configPath, own.fleet, own.slots = file, true, f.slots
 	m := &member{fleet: f, app: &own, file: file, offers: make(chan offer), done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -120,11 +120,14 @@ func (a *app) openPlace(ctx context.Context, c *configs.Config, readOnly bool) (
 	if err != nil {
 		return nil, err
 	}
-	wait := patience
-	if a.fleet {
-		wait = 0 // until it is free
+	if !a.fleet {
+		r.owner, err = lease.Own(ctx, c.Job, patience)
+	} else {
+		<-a.slots
+		r.owner, err = lease.Own(ctx, c.Job, 0) // until it is free
+		a.slots <- struct{}{}
 	}
-	if r.owner, err = lease.Own(ctx, c.Job, wait); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	r.DB, err = r.owner.Open(ctx)

@@ -69,17 +69,39 @@ func (m *member) refresh(anyway bool) {
 func (f *fleet) problems() map[*member]error {
 	problems := map[*member]error{}
 	members := f.all()
+	claims := map[string][]*member{}
 	for _, m := range members {
-		if problems[m] = m.problem; m.problem != nil || m.wanted == nil {
+		given := m.goesBy()
+		for _, claim := range claimsOf(given) {
+			claims[claim] = append(claims[claim], m)
+		}
+		if m.wanted != given {
+			for _, claim := range claimsOf(m.wanted) {
+				claims[claim] = append(claims[claim], m)
+			}
+		}
+	}
+	for _, m := range members {
+		if problems[m] = m.problem; m.problem != nil {
 			continue
 		}
-		for _, other := range members {
-			if other != m && problems[m] == nil {
-				problems[m] = clash(m, other)
+		for _, claim := range claimsOf(m.wanted) {
+			for _, other := range claims[claim] {
+				if other != m && problems[m] == nil {
+					problems[m] = clash(m, other)
+				}
 			}
 		}
 	}
 	return problems
+}
+
+// claimsOf is what only one member may have, of a configuration that may be nil.
+func claimsOf(c *configs.Config) []string {
+	if c == nil {
+		return nil
+	}
+	return []string{"job " + c.Job, "state " + statePlace(c)}
 }
 
 // clash returns why a member cannot be served beside another. Of two files that name the same job, or the same state, the

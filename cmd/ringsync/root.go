@@ -34,8 +34,10 @@ type app struct {
 	credentials *credentials
 	// seats are this process's places in the etcd clusters that its jobs are in.
 	seats *seats
-	// fleet says that this is a member's: it waits for a job that is another process's.
+	// fleet says that this is a member's: it waits for a job that is another process's. One that opens a job in etcd holds
+	// one of slots, but not while it waits.
 	fleet bool
+	slots chan struct{}
 
 	args []string // the command line
 	// caller is who gave it to the daemon that runs it, nil in a program of its own.

@@ -88,8 +88,15 @@ func (m *member) take(ctx context.Context, config **configs.Config, t *turn) (*j
 	defer cancel()
 	opened := make(chan result, 1)
 	go func(c *configs.Config) {
-		j, err := m.app.open(opening, c, false)
-		opened <- result{j, err}
+		var r result
+		select {
+		case m.app.slots <- struct{}{}:
+			r.job, r.err = m.app.open(opening, c, false)
+			<-m.app.slots
+		case <-opening.Done():
+			r.err = opening.Err()
+		}
+		opened <- r
 	}(*config)
 	giveUp := func() error {
 		cancel()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	filter "github.com/scim2/filter-parser/v2"
@@ -30,31 +31,60 @@ type Condition struct {
 // longestPath is far above any path in use and keeps a hostile one from costing time.
 const longestPath = 512
 
-// ParsePath reads an attribute path. The URN of the core schema is dropped: it says nothing.
+// parsed remembers the paths that were read: a process has few, and reads them for each of its jobs. It is emptied when
+// it has grown beyond any use.
+var parsed struct {
+	sync.Mutex
+	paths map[string]Path
+}
+
+const mostParsed = 4096
+
+// ParsePath reads an attribute path. The URN of the core schema is dropped: it says nothing. What Where holds is not to
+// be changed.
 func ParsePath(s string) (Path, error) {
-	s = strings.TrimSpace(s)
+	parsed.Lock()
+	p, known := parsed.paths[s]
+	parsed.Unlock()
+	if known {
+		return p, nil
+	}
+	p, err := parsePath(strings.TrimSpace(s))
+	if err != nil {
+		return Path{}, err
+	}
+	parsed.Lock()
+	defer parsed.Unlock()
+	if parsed.paths == nil || len(parsed.paths) >= mostParsed {
+		parsed.paths = map[string]Path{}
+	}
+	parsed.paths[strings.Clone(s)] = p
+	return p, nil
+}
+
+func parsePath(s string) (Path, error) {
 	if len(s) > longestPath {
 		return Path{}, fmt.Errorf("attribute path %q…: longer than %d bytes", s[:32], longestPath)
 	}
-	parsed, err := filter.ParsePath([]byte(s))
+	path, err := filter.ParsePath([]byte(s))
 	if err != nil || !utf8.ValidString(s) {
 		// The parser's own words speak of grammar nodes; what helps is the form.
 		return Path{}, fmt.Errorf(
 			`attribute path %q: not of the form name, name.sub, name[type eq "work"].sub or urn:…:name`, s)
 	}
-	p := Path{URN: parsed.AttributePath.URI(), Name: parsed.AttributePath.AttributeName,
-		Sub: parsed.AttributePath.SubAttributeName()}
+	p := Path{URN: path.AttributePath.URI(), Name: path.AttributePath.AttributeName,
+		Sub: path.AttributePath.SubAttributeName()}
 	if strings.EqualFold(p.URN, CoreUser) {
 		p.URN = ""
 	}
-	if parsed.ValueExpression != nil {
+	if path.ValueExpression != nil {
 		if p.Sub != "" {
 			return Path{}, fmt.Errorf("attribute path %q: a filter must follow the attribute, not a sub-attribute", s)
 		}
-		if p.Where, err = conditions(nil, parsed.ValueExpression); err != nil {
+		if p.Where, err = conditions(nil, path.ValueExpression); err != nil {
 			return Path{}, fmt.Errorf("attribute path %q: %w", s, err)
 		}
-		p.Sub = parsed.SubAttributeName()
+		p.Sub = path.SubAttributeName()
 	}
 	return p, nil
 }

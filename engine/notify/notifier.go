@@ -97,8 +97,12 @@ func New(ctx context.Context, o Options) (*Notifier, error) {
 	return n, nil
 }
 
-// Run looks at the job every few seconds until ctx ends. Nothing that goes wrong with it harms the job.
+// Run looks at the job every few seconds until ctx ends; not at all if there is nobody to tell. Nothing that goes wrong
+// with it harms the job.
 func (n *Notifier) Run(ctx context.Context) {
+	if len(n.recipients) == 0 {
+		return
+	}
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	ticker := time.NewTicker(interval)

@@ -19,8 +19,7 @@ type Roster struct {
 
 	mu      sync.Mutex
 	mine    map[string]bool
-	others  map[string]entry // by id, this process too
-	changed chan struct{}    // closed, and another in its place, when mine changes
+	changed chan struct{} // closed, and another in its place, when mine changes
 }
 
 // entry is what a process leaves in the roster.
@@ -31,7 +30,7 @@ type entry struct {
 
 // Enlist puts the process on the roster until its lease ends. Nothing is offered yet.
 func (l *Lease) Enlist() *Roster {
-	return &Roster{lease: l, key: l.cluster.roster() + l.holder.ID, mine: map[string]bool{}, others: map[string]entry{}, changed: make(chan struct{})}
+	return &Roster{lease: l, key: l.cluster.roster() + l.holder.ID, mine: map[string]bool{}, changed: make(chan struct{})}
 }
 
 func (c *Cluster) roster() string { return c.prefix + "processes/" }
@@ -59,24 +58,6 @@ func (r *Roster) Mine() (jobs map[string]bool, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.mine, r.changed
-}
-
-// Processes returns who is there, this process too, and how many jobs are whose by the roster.
-func (r *Roster) Processes() map[Holder]int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	able := map[string][]Job{}
-	for id, e := range r.others {
-		able[id] = e.Jobs
-	}
-	processes := map[Holder]int{}
-	for _, e := range r.others {
-		processes[e.Holder] = 0
-	}
-	for _, id := range assign(able) {
-		processes[r.others[id].Holder]++
-	}
-	return processes
 }
 
 // settle is how long the roster must have been quiet before the jobs are spread anew: processes come and go together.
@@ -163,7 +144,6 @@ func (r *Roster) spread(now map[string]entry) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.others = maps.Clone(now)
 	if maps.Equal(mine, r.mine) {
 		return
 	}
