@@ -101,10 +101,10 @@ func (j *Job) touched(ctx context.Context, r *reading) ([]string, error) {
 				}
 			}
 		}
-		for child, links := range r.graph.links {
-			for i := range links {
-				if e := r.graph.edge(child, links[i]); stored(v, e) {
-					links[i].stored = true
+		for child, n := range r.graph.crowd.all() {
+			for l := range r.graph.linksAt(n) {
+				if e := r.graph.edge(child, *l); stored(v, e) {
+					l.stored = true
 				} else {
 					touch(v, set, e, map[string]bool{})
 				}
@@ -205,7 +205,7 @@ func (j *Job) weigh(r *reading, id string, row connectors.Row, rulings map[strin
 	if err := r.evaluate(id, row); err != nil {
 		return err
 	}
-	s := r.seen[id]
+	s, _ := r.looked(id)
 	if s.scope != state.ScopeUnknown { // in doubt: as they were
 		rulings[id] = ruling{scope: s.scope, reason: s.why}
 	}

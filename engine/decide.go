@@ -80,7 +80,7 @@ func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
 func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[string]ruling, absent, unlisted []string, err error) {
 	rulings = map[string]ruling{}
 	err = j.eachPerson(ctx, func(p *state.Person) error {
-		s, seen := r.seen[p.ID]
+		s, seen := r.looked(p.ID)
 		row, drifted := l.drift[p.ID]
 		rule := ruling{scope: p.Scope, reason: p.Reason, row: row, shown: drifted, listed: l.linked[p.TargetID]}
 		switch {
@@ -384,7 +384,8 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 			if err := r.reread(s.Row); err != nil {
 				return err
 			}
-			rule.scope, rule.reason = r.seen[id].scope, r.seen[id].why
+			s, _ := r.looked(id)
+			rule.scope, rule.reason = s.scope, s.why
 		default:
 			rule.scope, rule.reason = r.unassigned(s.Row)
 		}

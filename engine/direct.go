@@ -106,7 +106,7 @@ func (j *Job) divert(ctx context.Context, r *reading, l *listing) error {
 	var p state.Person
 	err := j.store.View(ctx, func(v *state.View) error {
 		for id, record := range k.people {
-			s, seen := r.seen[id]
+			s, seen := r.looked(id)
 			if !seen || s.scope != state.InScope || s.unfit != "" || !j.ScopeAll && !r.graph.assigned(id) {
 				others[id] = record
 				continue

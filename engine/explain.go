@@ -110,7 +110,7 @@ func (e *explainer) imported() {
 func (e *explainer) scoping() {
 	g := e.read.graph
 	var through []string
-	for _, l := range g.links[e.id] {
+	for l := range g.links(e.id) {
 		if g.leads(l.parent) {
 			if l.parent == g.root {
 				through = append(through, "directly")
@@ -136,7 +136,7 @@ func (e *explainer) scoping() {
 		details["ScopingFilters"] = e.job.Mapping.Filter().Decide(e.row.Values, e.read.now).Why()
 	}
 	scope, reason := state.Unassigned, ""
-	if s, ok := e.read.seen[e.id]; ok {
+	if s, ok := e.read.looked(e.id); ok {
 		scope, reason = s.scope, s.why
 	}
 	if e.person != nil && e.person.Scope != state.ScopeUnknown {

@@ -258,10 +258,10 @@ func (d *demand) ask(ctx context.Context) error {
 func (d *demand) known(ctx context.Context) (*graph, error) {
 	known, now := newGraph(), d.read.graph
 	known.root = known.number(now.parents[now.root])
-	for child, links := range now.links {
-		for _, l := range links {
+	for child, n := range now.crowd.all() {
+		for l := range now.linksAt(n) {
 			if l.group {
-				known.add(now.edge(child, l))
+				known.add(now.edge(child, *l))
 			}
 		}
 	}
@@ -288,7 +288,7 @@ func (g *graph) above(v *state.View, id string) (groups []string) {
 			return
 		}
 		groups = append(groups, g.parents[parent])
-		for _, l := range g.links[g.parents[parent]] {
+		for l := range g.links(g.parents[parent]) {
 			climb(l.parent)
 		}
 	}

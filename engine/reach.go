@@ -13,7 +13,10 @@ type graph struct {
 	root    int32 // the application; -1 until it is known
 	parents []string
 	numbers map[string]int32
-	links   map[string][]link // by child
+	// crowd numbers the children. Most have one link, which is in first by their number; more has what else there is.
+	crowd *crowd
+	first []link
+	more  map[int32][]link
 	// complete parents were read whole; doubtful ones could not be, and why.
 	complete map[int32]bool
 	doubtful map[int32]error
@@ -26,11 +29,12 @@ type link struct {
 	role   int32 // number of the role's id, -1 for group membership
 	group  bool  // the child is a group
 	stored bool  // the state has the edge
+	there  bool  // it is a link, and not the place of one
 }
 
 func newGraph() *graph {
 	return &graph{
-		root: -1, numbers: map[string]int32{}, links: map[string][]link{},
+		root: -1, numbers: map[string]int32{}, crowd: newCrowd(), more: map[int32][]link{},
 		complete: map[int32]bool{}, doubtful: map[int32]error{},
 	}
 }
@@ -46,30 +50,65 @@ func (g *graph) number(id string) int32 {
 	return n
 }
 
+// links yields the links of a child.
+func (g *graph) links(child string) iter.Seq[*link] { return g.linksAt(g.crowd.find(child)) }
+
+func (g *graph) linksAt(n int32) iter.Seq[*link] {
+	return func(yield func(*link) bool) {
+		if n < 0 || int(n) >= len(g.first) || !g.first[n].there || !yield(&g.first[n]) {
+			return
+		}
+		more := g.more[n]
+		for i := range more {
+			if !yield(&more[i]) {
+				return
+			}
+		}
+	}
+}
+
 func (g *graph) add(e connectors.Edge) {
 	g.reachable = nil
-	if !g.has(e) {
-		child := connectors.FoldID(e.Child)
-		g.links[child] = append(g.links[child], g.link(e))
-		if e.Group {
-			g.number(child) // it leads to its parent, whether or not anybody is known to be in it
-		}
+	if g.has(e) {
+		return
+	}
+	child := connectors.FoldID(e.Child)
+	n := g.crowd.number(child)
+	if first := at(&g.first, n); first.there {
+		g.more[n] = append(g.more[n], g.link(e))
+	} else {
+		*first = g.link(e)
+	}
+	if e.Group {
+		g.number(child) // it leads to its parent, whether or not anybody is known to be in it
 	}
 }
 
 func (g *graph) remove(e connectors.Edge) {
 	g.reachable = nil
-	child, l := connectors.FoldID(e.Child), g.link(e)
-	g.links[child] = slices.DeleteFunc(g.links[child], func(have link) bool {
-		return have.parent == l.parent && have.role == l.role
-	})
-	if len(g.links[child]) == 0 {
-		delete(g.links, child)
+	gone := g.link(e)
+	n := g.crowd.find(connectors.FoldID(e.Child))
+	var rest []link
+	for l := range g.linksAt(n) {
+		if l.parent != gone.parent || l.role != gone.role {
+			rest = append(rest, *l)
+		}
+	}
+	if n < 0 || int(n) >= len(g.first) {
+		return
+	}
+	delete(g.more, n)
+	g.first[n] = link{}
+	if len(rest) > 0 {
+		g.first[n] = rest[0]
+	}
+	if len(rest) > 1 {
+		g.more[n] = rest[1:]
 	}
 }
 
 func (g *graph) link(e connectors.Edge) link {
-	l := link{parent: g.number(connectors.FoldID(e.Parent)), role: -1, group: e.Group}
+	l := link{parent: g.number(connectors.FoldID(e.Parent)), role: -1, group: e.Group, there: true}
 	if e.Role != "" {
 		l.role = g.number(connectors.FoldID(e.Role))
 	}
@@ -98,11 +137,10 @@ func (g *graph) isComplete(parent string) bool {
 func (g *graph) has(e connectors.Edge) bool { return g.find(e) != nil }
 
 func (g *graph) find(e connectors.Edge) *link {
-	l := g.link(e)
-	links := g.links[connectors.FoldID(e.Child)]
-	for i := range links {
-		if links[i].parent == l.parent && links[i].role == l.role {
-			return &links[i]
+	wanted := g.link(e)
+	for l := range g.links(connectors.FoldID(e.Child)) {
+		if l.parent == wanted.parent && l.role == wanted.role {
+			return l
 		}
 	}
 	return nil
@@ -121,13 +159,14 @@ func (g *graph) spread() {
 	g.reachable = map[int32]bool{g.root: true}
 	for grew := true; grew; {
 		grew = false
-		for child, links := range g.links {
-			n, isParent := g.numbers[child]
-			if !isParent || g.reachable[n] {
+		for n, parent := range g.parents {
+			if g.reachable[int32(n)] {
 				continue
 			}
-			if slices.ContainsFunc(links, func(l link) bool { return l.group && g.reachable[l.parent] }) {
-				g.reachable[n], grew = true, true
+			for l := range g.links(parent) {
+				if l.group && g.reachable[l.parent] {
+					g.reachable[int32(n)], grew = true, true
+				}
 			}
 		}
 	}
@@ -135,7 +174,12 @@ func (g *graph) spread() {
 
 // assigned reports whether the person is assigned, directly or through a group.
 func (g *graph) assigned(person string) bool {
-	return slices.ContainsFunc(g.links[person], func(l link) bool { return g.leads(l.parent) })
+	for l := range g.links(person) {
+		if g.leads(l.parent) {
+			return true
+		}
+	}
+	return false
 }
 
 // within reports whether any of the groups leads to the application.
@@ -152,7 +196,7 @@ func (g *graph) roles(person string) []string {
 	seen := map[int32]bool{}
 	var walk func(child string)
 	walk = func(child string) {
-		for _, l := range g.links[child] {
+		for l := range g.links(child) {
 			n := l.role
 			if l.parent != g.root {
 				n = l.parent
@@ -191,12 +235,9 @@ func (g *graph) fresh(gone []connectors.Edge) iter.Seq[connectors.Edge] {
 				return
 			}
 		}
-		for child, links := range g.links {
-			for _, l := range links {
-				if l.stored {
-					continue
-				}
-				if !yield(g.edge(child, l)) {
+		for child, n := range g.crowd.all() {
+			for l := range g.linksAt(n) {
+				if !l.stored && !yield(g.edge(child, *l)) {
 					return
 				}
 			}

@@ -31,8 +31,10 @@ type reading struct {
 	mark   []byte
 	now    time.Time // of the whole read, so that all are judged by the same day
 
-	// seen are the people whose rows came, removed those of whom the source says that they left the directory.
-	seen    map[string]seen
+	// seen says of the people whose rows came what looked unpacks, by their number in the graph's crowd; remarks has what
+	// most need no words for. removed are those of whom the source says that they left the directory.
+	seen    []uint8
+	remarks map[int32]seen
 	removed map[string]connectors.Removal
 	// rows wait for the end of the read if the mapping uses roles, which edges that come later may still change, and if
 	// the read is partial: then most rows are of people who are nobody here.
@@ -74,6 +76,47 @@ type seen struct {
 	dormant bool
 }
 
+// A mark of somebody seen: the scope, and whether they are dormant; 0 is nobody.
+const (
+	markSeen    = 1 << 0
+	markDormant = 1 << 1
+	markScope   = 2 // shift
+)
+
+// look notes what a row says of somebody.
+func (r *reading) look(id string, s seen) {
+	n := r.graph.crowd.number(id)
+	mark := markSeen | uint8(s.scope)<<markScope
+	if s.dormant {
+		mark |= markDormant
+	}
+	*at(&r.seen, n) = mark
+	delete(r.remarks, n)
+	if s.why != "" || s.unfit != "" {
+		r.remarks[n] = s
+	}
+}
+
+// looked returns what somebody's row said, false if none came.
+func (r *reading) looked(id string) (s seen, ok bool) {
+	n := r.graph.crowd.find(id)
+	if n < 0 || int(n) >= len(r.seen) || r.seen[n] == 0 {
+		return seen{}, false
+	}
+	if s, ok := r.remarks[n]; ok {
+		return s, true
+	}
+	return seen{scope: state.Scope(r.seen[n] >> markScope), dormant: r.seen[n]&markDormant != 0}, true
+}
+
+// overlook forgets what somebody's row said.
+func (r *reading) overlook(id string) {
+	if n := r.graph.crowd.find(id); n >= 0 && int(n) < len(r.seen) {
+		r.seen[n] = 0
+		delete(r.remarks, n)
+	}
+}
+
 // draft is what a row wants, on its way into the record.
 type draft struct {
 	userPrincipalName, displayName string
@@ -86,7 +129,7 @@ type draft struct {
 func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
 	r := &reading{
 		job: j, ctx: ctx, target: target, graph: newGraph(), now: j.Now(),
-		seen: map[string]seen{}, removed: map[string]connectors.Removal{},
+		remarks: map[int32]seen{}, removed: map[string]connectors.Removal{},
 		batch: map[string]draft{}, lost: map[string]map[string]bool{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
 	}
 	if j.roles >= 0 {
@@ -146,18 +189,18 @@ func (r *reading) Row(row connectors.Row) error {
 	id := connectors.FoldID(row.ID)
 	if row.Removed != connectors.NotRemoved {
 		r.removed[id] = row.Removed
-		delete(r.seen, id)
+		r.overlook(id)
 		delete(r.rows, id)
 		return nil
 	}
 	delete(r.removed, id)
-	if _, again := r.seen[id]; !again {
+	if _, again := r.looked(id); !again {
 		r.job.progress.read.Add(1)
 	}
 	if r.rows != nil {
 		row.Values = slices.Clone(row.Values)
 		r.rows[id] = row
-		r.seen[id] = seen{}
+		r.look(id, seen{})
 		return nil
 	}
 	return r.evaluate(id, row)
@@ -192,7 +235,7 @@ func (r *reading) evaluate(id string, row connectors.Row) error {
 	if s.scope == state.InScope {
 		d = r.want(p, row, &s, d)
 	}
-	r.seen[id] = s
+	r.look(id, s)
 	known := p.Scope != state.ScopeUnknown || p.TargetID != "" || p.Class != state.ClassNone
 	if s.scope != state.InScope || s.unfit != "" {
 		if p.TargetID == "" {

@@ -81,7 +81,7 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 // matched reports whether the read has shown somebody who is in scope and whose account matching will find: not that of
 // somebody who has lost their mail.
 func (r *reading) matched(id string) bool {
-	s := r.seen[id]
+	s, _ := r.looked(id)
 	return s.scope == state.InScope && s.unfit == "" && (r.job.ScopeAll || r.graph.assigned(id))
 }
 

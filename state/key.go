@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode"
+
+	"ringsync/connectors"
 )
 
 // Keys are made of parts of which none begins another, so that parts can follow one another and a whole number of
@@ -42,7 +43,7 @@ func idKey(id string) []byte { return appendID(make([]byte, 0, 20), id) }
 
 // appendID appends an id. A GUID in its usual lower-case form takes 17 bytes.
 func appendID(b []byte, id string) []byte {
-	if guid, ok := parseGUID(id); ok {
+	if guid, ok := connectors.ParseGUID(id); ok {
 		return append(append(b, tagGUID), guid[:]...)
 	}
 	return appendText(b, id)
@@ -65,7 +66,7 @@ var errKey = errors.New("the key is malformed")
 func cutID(key []byte) (id string, rest []byte, err error) {
 	switch {
 	case len(key) >= 17 && key[0] == tagGUID:
-		return formatGUID([16]byte(key[1:17])), key[17:], nil
+		return connectors.GUID(key[1:17]).String(), key[17:], nil
 	case len(key) > 0 && key[0] == tagText:
 		text, rest, ok := bytes.Cut(key[1:], []byte{0, 1})
 		if ok {
@@ -82,49 +83,6 @@ func wholeID(key []byte) (string, error) {
 		err = errKey
 	}
 	return id, err
-}
-
-// parseGUID takes only the form that formatGUID writes, so that ids come back as they were.
-func parseGUID(s string) (guid [16]byte, ok bool) {
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return guid, false
-	}
-	n := 0
-	for i := 0; i < len(s); {
-		if s[i] == '-' {
-			i++
-			continue
-		}
-		high, low := hexDigit(s[i]), hexDigit(s[i+1])
-		if high > 15 || low > 15 {
-			return guid, false
-		}
-		guid[n] = high<<4 | low
-		n++
-		i += 2
-	}
-	return guid, true
-}
-
-func hexDigit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 0xFF
-}
-
-func formatGUID(guid [16]byte) string {
-	var s [36]byte
-	hex.Encode(s[0:8], guid[0:4])
-	hex.Encode(s[9:13], guid[4:6])
-	hex.Encode(s[14:18], guid[6:8])
-	hex.Encode(s[19:23], guid[8:10])
-	hex.Encode(s[24:36], guid[10:16])
-	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
 }
 
 // appendTime appends a moment, to the millisecond.

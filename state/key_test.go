@@ -13,7 +13,7 @@ import (
 
 var genID = rapid.OneOf(
 	rapid.Custom(func(t *rapid.T) string {
-		return formatGUID([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "guid")))
+		return connectors.GUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "guid")).String()
 	}),
 	rapid.StringOfN(rapid.RuneFrom([]rune("ab\x00\x01\u00ff")), 1, 5, -1),
 	rapid.SampledFrom([]string{"8F0C1C2E-7A52-4C8E-9D7E-1F0A6B3C2D11", "8f0c1c2e-7a52-4c8e-9d7e-1f0a6b3c2d1g", "1271140020"}),
