@@ -109,7 +109,10 @@ func (j *Job) auditOne(ctx context.Context, v *service, p *state.Person) error {
 	if now == nil || now.TargetID != p.TargetID || now.Class != state.ClassNone || !now.LastWrite.Before(began) {
 		return nil // something has been written meanwhile, or is about to be
 	}
-	rule := ruling{scope: now.Scope, reason: now.Reason, row: row, shown: !gone, gone: gone}
+	rule := ruling{scope: now.Scope, reason: now.Reason, gone: gone}
+	if !gone {
+		rule.row = &row
+	}
 	held, err := j.settle(ctx, j.newReading(ctx, v.exporter.target), map[string]ruling{p.ID: rule})
 	if held != "" {
 		j.Logger.Warn(held, "job", j.Name)

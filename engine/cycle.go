@@ -160,7 +160,13 @@ func (j *Job) read(ctx context.Context, target TargetReader, rd *round, report *
 	if err != nil {
 		return err
 	}
-	return j.remember(ctx, r, rd.cycle)
+	if err := j.remember(ctx, r, rd.cycle); err != nil {
+		return err
+	}
+	if rd.direct {
+		r.release() // only a dry run is asked about it afterwards
+	}
+	return nil
 }
 
 // readChanges is the reading part of an incremental cycle.

@@ -17,10 +17,9 @@ import (
 type ruling struct {
 	scope  state.Scope
 	reason string
-	row    connectors.Resource // what the account shows, if the listing differs from the record
-	shown  bool
-	gone   bool // the account is gone, 404 by id
-	listed bool // the account is in the list
+	row    *connectors.Resource // what the account shows, if the listing differs from the record
+	gone   bool                 // the account is gone, 404 by id
+	listed bool                 // the account is in the list
 	// mark is the userName of an account that carries the person's externalId, "" if none does or it is the wanted one:
 	// only the list can be searched by that, so it is noted while it is at hand.
 	mark string
@@ -62,7 +61,7 @@ func (j *Job) decide(ctx context.Context, r *reading, l *listing) error {
 	}
 	for id, row := range rows {
 		ruling := rulings[id]
-		ruling.row, ruling.shown = row, true
+		ruling.row = &row
 		rulings[id] = ruling
 	}
 	if err := j.inherit(ctx, r, l, rulings); err != nil {
@@ -81,8 +80,10 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 	rulings = map[string]ruling{}
 	err = j.eachPerson(ctx, func(p *state.Person) error {
 		s, seen := r.looked(p.ID)
-		row, drifted := l.drift[p.ID]
-		rule := ruling{scope: p.Scope, reason: p.Reason, row: row, shown: drifted, listed: l.linked[p.TargetID]}
+		rule := ruling{scope: p.Scope, reason: p.Reason, listed: l.linked[p.TargetID]}
+		if row, drifted := l.drift[p.ID]; drifted {
+			rule.row = &row
+		}
 		switch {
 		case seen && s.scope == state.ScopeUnknown: // in doubt: as they were
 		case seen && (j.ScopeAll || r.graph.assigned(p.ID)):
@@ -102,7 +103,11 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 			r.tellSkip(p, rule)
 		}
 		rule.mark = l.mark(p)
-		if rule.mark != "" || rule.scope != p.Scope || rule.reason != p.Reason || rule.shown || p.Vanished || j.place(p) != p.Class {
+		if rule.mark == "" && rule.row == nil && r.newcomer(p) {
+			r.newcomers = true
+			return nil
+		}
+		if rule.mark != "" || rule.scope != p.Scope || rule.reason != p.Reason || rule.row != nil || p.Vanished || j.place(p) != p.Class {
 			rulings[p.ID] = rule
 		}
 		return nil
@@ -228,10 +233,72 @@ func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling)
 			return "", err
 		}
 	}
+	if r.newcomers {
+		if err := j.admit(ctx, r, rulings, judged, now); err != nil {
+			return "", err
+		}
+	}
 	if judged.list != 0 {
 		return fmt.Sprintf("removals are held as list %d: %s", judged.list, judged.reason), nil
 	}
 	return "", nil
+}
+
+// newcomer reports whether somebody whom a whole read has shown has just been stored for the first time, and is in scope.
+// There may be a million of them, to whom nothing applies but their row: they get no ruling, see admit.
+func (r *reading) newcomer(p *state.Person) bool {
+	return p.Scope == state.ScopeUnknown && p.TargetID == "" && p.Class == state.ClassNone && p.Held == 0 && !p.Vanished && r.arrives(p.ID)
+}
+
+// arrives reports whether a whole read has shown somebody who is in scope.
+func (r *reading) arrives(id string) bool {
+	if r.partial || r.graph == nil {
+		return false
+	}
+	s, seen := r.looked(id)
+	return seen && s.scope == state.InScope && (r.job.ScopeAll || r.graph.assigned(id))
+}
+
+// admit queues the newcomers, a batch at a time. None of them is a removal.
+func (j *Job) admit(ctx context.Context, r *reading, rulings map[string]ruling, judged verdict, now time.Time) error {
+	var batch []string
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		err := j.store.Update(ctx, func(tx *state.Tx) error {
+			var p state.Person
+			for _, id := range batch {
+				found, err := tx.FillPerson(&p, id)
+				if err != nil {
+					return err
+				}
+				if !found || !r.newcomer(&p) { // the exporter may have moved on since
+					continue
+				}
+				s, _ := r.looked(id)
+				if err := j.enter(tx, &p, ruling{scope: s.scope, reason: s.why}, judged, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		batch = batch[:0]
+		return err
+	}
+	err := j.eachPerson(ctx, func(p *state.Person) error {
+		if _, ruled := rulings[p.ID]; ruled || !r.newcomer(p) {
+			return nil
+		}
+		if batch = append(batch, p.ID); len(batch) < batchSize {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
 }
 
 // eachRuling calls fn for those of these people who have a record. The person is not to be kept.
@@ -264,8 +331,8 @@ func (j *Job) eachRuling(ctx context.Context, ids []string, fn func(*state.View,
 func (j *Job) rule(p *state.Person, rule ruling) (class state.Class, adds bool) {
 	judged := p.Class == state.ClassRemove || p.Held != 0
 	p.Scope, p.Reason = rule.scope, rule.reason
-	if rule.shown {
-		j.show(p, rule.row)
+	if rule.row != nil {
+		j.show(p, *rule.row)
 	}
 	if rule.mark != "" && p.TargetID == "" {
 		p.Tried = appendNew(p.Tried, state.MatchKey(plan.AttrUserName, rule.mark))

@@ -28,8 +28,8 @@ import (
 // whom it names, and then the state is as if there were no direct path.
 
 const (
-	// directRoom bounds what is kept, in bytes: some 40,000 people.
-	directRoom = 16 << 20
+	// directRoom bounds what is kept, in bytes: some 25,000 people.
+	directRoom = 12 << 20
 	// directTime is how long people who are kept may wait for their turn. The outbox does not show them meanwhile.
 	directTime = 10 * time.Second
 	// keptOverhead is what one entry takes beside its record.
@@ -106,6 +106,7 @@ func (j *Job) divert(ctx context.Context, r *reading, l *listing) error {
 	var p state.Person
 	err := j.store.View(ctx, func(v *state.View) error {
 		for id, record := range k.people {
+			delete(k.people, id) // what it becomes takes as much
 			s, seen := r.looked(id)
 			if !seen || s.scope != state.InScope || s.unfit != "" || !j.ScopeAll && !r.graph.assigned(id) {
 				others[id] = record

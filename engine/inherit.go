@@ -29,10 +29,10 @@ func (j *Job) inherit(ctx context.Context, r *reading, l *listing, rulings map[s
 			return nil
 		}
 		p.Scope = rule.scope
-		if rule.shown {
-			j.show(p, rule.row)
+		if rule.row != nil {
+			j.show(p, *rule.row)
 		}
-		q, err := j.successor(v, p, rulings)
+		q, err := j.successor(v, r, p, rulings)
 		if q != nil && !heirs[q.ID] && !l.owns(q) {
 			moves[p.ID], heirs[q.ID] = q.ID, true
 		}
@@ -57,8 +57,8 @@ func (j *Job) inherit(ctx context.Context, r *reading, l *listing, rulings map[s
 				if p == nil || q == nil || p.TargetID == "" || q.TargetID != "" {
 					continue
 				}
-				if rulings[from].shown {
-					j.show(p, rulings[from].row)
+				if row := rulings[from].row; row != nil {
+					j.show(p, *row)
 				}
 				if err := j.bequeath(tx, p, q); err != nil {
 					return err
@@ -83,7 +83,7 @@ func left(s state.Scope) bool { return s == state.SoftDeleted || s == state.Hard
 
 // successor returns the one person without an account who is in scope and wants a matching value that the account of p
 // has, nil if nobody does, several do, or the account may not be theirs.
-func (j *Job) successor(v *state.View, p *state.Person, rulings map[string]ruling) (*state.Person, error) {
+func (j *Job) successor(v *state.View, r *reading, p *state.Person, rulings map[string]ruling) (*state.Person, error) {
 	var found *state.Person
 	for _, name := range j.matchNames {
 		a := p.Attribute(name)
@@ -95,7 +95,7 @@ func (j *Job) successor(v *state.View, p *state.Person, rulings map[string]rulin
 			if err != nil {
 				return nil, err
 			}
-			if q == nil || q.ID == p.ID || q.TargetID != "" || !comes(q, rulings) || !strings.EqualFold(wanted(q, name), a.Known().Text()) {
+			if q == nil || q.ID == p.ID || q.TargetID != "" || !r.comes(q, rulings) || !strings.EqualFold(wanted(q, name), a.Known().Text()) {
 				continue
 			}
 			if found != nil && found.ID != q.ID || q.Unsettled || len(q.Tried) > 0 {
@@ -120,11 +120,11 @@ func (l *listing) owns(p *state.Person) bool {
 }
 
 // comes reports whether somebody is in scope once the rulings are put down.
-func comes(p *state.Person, rulings map[string]ruling) bool {
+func (r *reading) comes(p *state.Person, rulings map[string]ruling) bool {
 	if rule, ruled := rulings[p.ID]; ruled {
 		return rule.scope == state.InScope
 	}
-	return p.Scope == state.InScope
+	return p.Scope == state.InScope || p.Scope == state.ScopeUnknown && r.arrives(p.ID)
 }
 
 // bequeath gives q the account of p and what is known of it.

@@ -386,7 +386,9 @@ func (d *demand) look(ctx context.Context) error {
 		account, err := d.target.Get(ctx, p.TargetID)
 		switch {
 		case err == nil:
-			rule.row, rule.shown, rule.listed = account, p.LastWrite.Before(began), true
+			if rule.listed = true; p.LastWrite.Before(began) {
+				rule.row = &account
+			}
 		case connectors.FaultOf(err) == connectors.FaultNotFound:
 			rule.gone = true
 		case quarantines(err) || ctx.Err() != nil:

@@ -56,6 +56,9 @@ type reading struct {
 	result mapping.Result
 	record state.Person // of whoever is being evaluated
 
+	// newcomers: there are some; see reading.newcomer.
+	newcomers bool
+
 	// relinked are the people in scope whose active accounts carry their mark and await linking: part of the guard's
 	// base, since those removed beside them were colleagues of theirs.
 	relinked int
@@ -204,6 +207,11 @@ func (r *reading) Row(row connectors.Row) error {
 		return nil
 	}
 	return r.evaluate(id, row)
+}
+
+// release lets go of what was needed to decide, which is much where people are many; sending them takes a while.
+func (r *reading) release() {
+	r.graph, r.seen, r.remarks, r.removed, r.rows, r.lost, r.gone = nil, nil, nil, nil, nil, nil, nil
 }
 
 // finish evaluates what had to wait and stores the rest.

@@ -154,7 +154,8 @@ type measured struct {
 }
 
 // measureCycle is a process of its own: the program's job runs one cycle of a kind, and prints what that cost. With
-// RINGSYNC_BENCH_PROFILE, a folder, it leaves profiles of processor time and allocations there.
+// RINGSYNC_BENCH_PROFILE, a folder, it leaves profiles of processor time and allocations there,
+// and of the heap at its largest.
 func measureCycle() {
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, quiet: true}
 	kind := engine.Kind(os.Args[2])
@@ -215,7 +216,29 @@ func profiled(name string) (finish func()) {
 	if err := pprof.StartCPUProfile(processor); err != nil {
 		panic(err)
 	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		heap := create("heap")
+		defer heap.Close()
+		for most := uint64(0); ; { // what is in use when most is
+			select {
+			case <-stop:
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+			var m runtime.MemStats
+			if runtime.ReadMemStats(&m); m.HeapInuse > most {
+				most = m.HeapInuse
+				_, _ = heap.Seek(0, io.SeekStart)
+				_ = heap.Truncate(0)
+				_ = pprof.Lookup("heap").WriteTo(heap, 0)
+			}
+		}
+	}()
 	return func() {
+		close(stop)
+		<-stopped
 		pprof.StopCPUProfile()
 		memory := create("allocs")
 		if err := pprof.Lookup("allocs").WriteTo(memory, 0); err != nil {
