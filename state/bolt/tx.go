@@ -30,6 +30,9 @@ func (r *reader) bucket(space state.Space) *bbolt.Bucket {
 	b := &r.buckets[space-state.Spaces[0]]
 	if *b == nil {
 		protect(func() { *b = r.tx.Bucket([]byte{byte(space)}) })
+		if *b != nil && (space == state.SpaceLog || space == state.SpaceCycles) {
+			(*b).FillPercent = 0.95 // keys come in order, so half of each page need not be kept free
+		}
 	}
 	return *b
 }
