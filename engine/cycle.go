@@ -191,7 +191,7 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*rea
 	}
 	r := j.newReading(ctx, target)
 	if j.mayKeep(rd) {
-		r.kept = newKept()
+		r.kept = newKept(j.directRoom)
 	}
 	group, both := errgroup.WithContext(ctx)
 	r.ctx = both

@@ -28,8 +28,8 @@ import (
 // whom it names, and then the state is as if there were no direct path.
 
 const (
-	// directRoom bounds what is kept, in bytes: some 25,000 people.
-	directRoom = 12 << 20
+	// mostDirect bounds what is kept, in bytes: some 25,000 people.
+	mostDirect = 12 << 20
 	// directTime is how long people who are kept may wait for their turn. The outbox does not show them meanwhile.
 	directTime = 10 * time.Second
 	// keptOverhead is what one entry takes beside its record.
@@ -49,8 +49,8 @@ type kept struct {
 	seed   maphash.Seed
 }
 
-func newKept() *kept {
-	return &kept{people: map[string][]byte{}, room: directRoom, claims: map[uint64]int{}, seed: maphash.MakeSeed()}
+func newKept(room int) *kept {
+	return &kept{people: map[string][]byte{}, room: room, claims: map[uint64]int{}, seed: maphash.MakeSeed()}
 }
 
 // mayKeep reports whether this read may use the direct path.

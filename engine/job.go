@@ -47,6 +47,7 @@ type Job struct {
 	roles  int               // source slot of appRoleAssignments, -1 if not mapped
 	// matchNames are the matching attributes, in their order.
 	matchNames []string
+	directRoom int // bytes; see direct.go
 	progress   progress
 	// reading is held while a cycle reads and decides: what Restart forgets meanwhile, the end of the cycle would put
 	// back.
@@ -72,6 +73,7 @@ func New(store *state.Store, source Source, o Options) *Job {
 	o.Policy.Matching = o.Mapping.Matching()
 	j := &Job{Options: o, store: store, source: source, target: o.Mapping.Target(), roles: -1, reading: newLock(), journal: newJournal()}
 	j.matchNames = MatchingNames(o.Mapping)
+	j.directRoom = mostDirect
 	if slot, ok := o.Slots.Index(connectors.AttrAppRoleAssignments); ok {
 		j.roles = slot
 	}

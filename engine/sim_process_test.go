@@ -171,12 +171,16 @@ func (p *process) open(db state.DB, id state.Identity) (*state.Store, *engine.Jo
 		return nil, nil, err
 	}
 	plan := &h.plan
-	return store, engine.New(store, h.source, engine.Options{
+	job := engine.New(store, h.source, engine.Options{
 		Name: "contoso", Slots: h.slots, Mapping: h.mapped, ScopeAll: plan.scopeAll, NestedGroups: plan.nested,
 		AutoDefaultAccess: plan.defaultAccess == entra.AccessAuto,
 		Policy:            plan.policy(), Guard: plan.guard, Concurrency: plan.concurrency, Now: time.Now,
 		Logger: slog.New(slog.DiscardHandler),
-	}), nil
+	})
+	if h.seed%3 == 0 { // some of the people of a first cycle are stored, the others go to the exporter directly
+		job.SetDirectRoom(5 * 600)
+	}
+	return store, job, nil
 }
 
 // bury ends the process, dead or alive, and leaves the file as a dead one left it.

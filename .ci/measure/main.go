@@ -65,16 +65,14 @@ func do(people []string, short, draw bool) error {
 		}
 		runs = append(runs, run{pkg: "./cmd/ringsync", bench: bench, people: n})
 	}
-	for _, parts := range []run{
+	runs = append(runs, []run{
 		{pkg: "./mapping", bench: "Person", times: "200000x"},
 		{pkg: "./connectors/ringcentral", bench: "Fit$", times: "200000x"},
 		{pkg: "./connectors/entra", bench: "DecodePage", times: "300x"},
 		{pkg: "./connectors/scim", bench: ".", times: "20000x"},
 		{pkg: "./state/bolt", bench: "PutPerson|HundredThousand"},
 		{pkg: "./state/bolt", bench: "Log$", log: "1000000", times: "100x"},
-	} {
-		runs = append(runs, parts)
-	}
+	}...)
 	var out bytes.Buffer
 	if err := all(runs, &out); err != nil {
 		return err
