@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ringsync/cmd/ringsync/internal/console"
 	"ringsync/connectors"
 	"ringsync/connectors/entra"
 	"ringsync/connectors/ringcentral"
@@ -36,38 +37,19 @@ Exit codes: 0 all that is needed works; 1 something does not; 4 wrong credential
 	}
 }
 
-// finding is one line of the check.
-type finding struct {
-	Side   string `json:"side"` // source, target
-	What   string `json:"what"`
-	Status string `json:"status"` // ok, proved, missing, unproven, optional, failed, warning
-	Detail string `json:"detail"`
-}
-
-type findings struct {
-	Job      string    `json:"job"`
-	OK       bool      `json:"ok"`
-	Findings []finding `json:"findings"`
-}
+// findings is what a check prints.
+type findings console.Findings
 
 func (f *findings) add(side, what, status, format string, args ...any) {
-	f.Findings = append(f.Findings, finding{side, what, status, fmt.Sprintf(format, args...)})
+	f.Findings = append(f.Findings, console.Finding{Side: side, What: what, Status: status, Detail: fmt.Sprintf(format, args...)})
 }
 
 func (a *app) check(ctx context.Context) error {
-	c, err := a.load()
+	j, stateErr, err := a.checked(ctx)
 	if err != nil {
 		return err
 	}
-	j, stateErr := a.open(ctx, c, true)
-	if stateErr != nil { // the connections can be tested without it
-		if j, err = newJob(c); err != nil {
-			return err
-		}
-		if err := j.connect(a, ""); err != nil {
-			return err
-		}
-	}
+	c := j.config
 	out := &findings{Job: c.Job, OK: true}
 	source, sourceErr := j.source.Check(ctx)
 	out.source(source, sourceErr, time.Now())
@@ -123,11 +105,38 @@ func (a *app) liftQuarantine(ctx context.Context, out *findings) {
 // aside runs another command on the job and returns what it prints, nothing if it fails.
 func (a *app) aside(ctx context.Context, command ...string) []byte {
 	var out bytes.Buffer
+	if a.caller != nil {
+		here := &caller{daemon: a.caller.daemon, send: func(f frame) error { out.Write(f.Stdout); return nil }}
+		if here.run(ctx, command) != exitOK {
+			return nil
+		}
+		return out.Bytes()
+	}
 	args := append([]string{"-c", a.configPath}, command...)
 	if run(ctx, args, strings.NewReader(""), &out, io.Discard) != exitOK {
 		return nil
 	}
 	return out.Bytes()
+}
+
+// checked returns the job to check: the one that is served, where the console asks, else the one of the configuration, with
+// its state unless stateErr says why not.
+func (a *app) checked(ctx context.Context) (j *job, stateErr, err error) {
+	if a.caller != nil {
+		j, err = a.job(ctx, looks)
+		return j, nil, err
+	}
+	c, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	if j, stateErr = a.open(ctx, c, true); stateErr == nil {
+		return j, nil, nil
+	}
+	if j, err = newJob(c); err == nil { // the connections can be tested without the state
+		err = j.connect(a, "")
+	}
+	return j, stateErr, err
 }
 
 // skewLimit is how far clocks may be apart before tokens and Retry-After dates suffer.

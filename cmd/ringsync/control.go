@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ringsync/cmd/ringsync/internal/console"
 	"ringsync/engine"
 	"ringsync/engine/plan"
 )
@@ -27,21 +28,11 @@ import (
 // socketPath returns the path of a job's control socket.
 func socketPath(place string) string { return place + ".sock" }
 
-// commandLine asks a daemon to run a command.
-type commandLine struct {
-	Args  []string `json:"args"`
-	Color bool     `json:"color"` // standard output takes colours
-	// User is who asks, by their own word: whoever can say so is the daemon's user or an administrator.
-	User string `json:"user"`
-}
-
-// frame is one line of the answer. The one with the exit code is the last; an answer that lacks it was cut off.
-type frame struct {
-	Stdout   []byte           `json:"stdout,omitempty"`
-	Stderr   []byte           `json:"stderr,omitempty"`
-	Progress *engine.Progress `json:"progress,omitempty"`
-	Exit     *int             `json:"exit,omitempty"`
-}
+// The body of a request, and the lines of its answer.
+type (
+	commandLine = console.CommandLine
+	frame       = console.Frame
+)
 
 // daemon is a job being served.
 type daemon struct {
@@ -116,9 +107,9 @@ func (c *control) close() error {
 type caller struct {
 	daemon *daemon
 	color  bool
-	mu     sync.Mutex
-	frames *json.Encoder
-	flush  func() error
+	// web: the command line came over the console, where a token is less than the daemon's own user: no files are written.
+	web  bool
+	send func(frame) error
 }
 
 // listenControl listens at the path. The job's state must be open: its lock says that whoever left a socket there is
@@ -145,13 +136,6 @@ func listenControl(path string) (net.Listener, error) {
 }
 
 func (c *control) command(w http.ResponseWriter, r *http.Request) {
-	c.gate.RLock()
-	defer c.gate.RUnlock()
-	d := c.daemon
-	if d == nil {
-		http.Error(w, errStopping.Error(), http.StatusServiceUnavailable)
-		return
-	}
 	var line commandLine
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err == nil {
@@ -161,13 +145,26 @@ func (c *control) command(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context()) // which ends when the caller goes away
+	asks := &caller{color: line.Color, send: console.FrameWriter(w)}
+	code, err := c.execute(engine.WithActor(r.Context(), line.User), asks, line.Args) // the context ends when the caller goes away
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	_ = asks.send(frame{Exit: &code}) // an error says that the caller is gone
+}
+
+// execute runs a command line for a caller on the job that is served.
+func (c *control) execute(ctx context.Context, asks *caller, args []string) (code int, err error) {
+	c.gate.RLock()
+	defer c.gate.RUnlock()
+	if asks.daemon = c.daemon; asks.daemon == nil {
+		return 0, errStopping
+	}
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(d.ctx, cancel)()
-	ctx = engine.WithActor(ctx, line.User)
-	asks := &caller{daemon: d, color: line.Color, frames: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
-	code := asks.run(ctx, append([]string{}, line.Args...)) // never nil, for which cobra would take the daemon's own
-	_ = asks.send(frame{Exit: &code})                       // an error says that the caller is gone
+	defer context.AfterFunc(asks.daemon.ctx, cancel)()
+	return asks.run(ctx, append([]string{}, args...)), nil // never nil, for which cobra would take the daemon's own
 }
 
 // run is the program's run for a caller.
@@ -184,15 +181,6 @@ func (c *caller) run(ctx context.Context, args []string) int {
 		err = c.daemon.why()
 	}
 	return a.report(err)
-}
-
-func (c *caller) send(f frame) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.frames.Encode(f); err != nil {
-		return err
-	}
-	return c.flush()
 }
 
 // stream is a Writer of a function.

@@ -21,7 +21,8 @@ import (
 type fleet struct {
 	app     *app
 	sources *sources
-	alone   bool // one file was named: what goes wrong with it is the program's own affair
+	door    *door // of the console
+	alone   bool  // one file was named: what goes wrong with it is the program's own affair
 	systemd *systemd
 
 	mu      sync.Mutex
@@ -37,8 +38,8 @@ type fleet struct {
 // opensAtOnce is how many jobs are begun at a time when the program starts.
 const opensAtOnce = 16
 
-func newFleet(a *app, named []string) *fleet {
-	f := &fleet{app: a, sources: newSources(named), systemd: newSystemd(a.log), members: map[string]*member{}, slots: make(chan struct{}, opensAtOnce), ended: make(chan struct{})}
+func newFleet(a *app, named []string, d *door) *fleet {
+	f := &fleet{app: a, sources: newSources(named), door: d, systemd: newSystemd(a.log), members: map[string]*member{}, slots: make(chan struct{}, opensAtOnce), ended: make(chan struct{})}
 	f.alone = f.sources.oneFile()
 	a.monitor.fleet = f
 	return f
@@ -104,7 +105,7 @@ func (f *fleet) run(ctx context.Context, listen string) (err error) {
 	group, working := errgroup.WithContext(working)
 	if listener != nil {
 		f.app.log.Info("metrics and health", "address", listener.Addr().String())
-		serve(working, group, listener, f.app.monitor.handler())
+		serve(working, group, f.door.around(listener, f.app.log), f.app.monitor.handler(f.console(working)))
 	}
 	f.begin(working, opened)
 	f.systemd.ready(f.summary())

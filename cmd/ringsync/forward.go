@@ -26,7 +26,7 @@ func (a *app) forward(ctx context.Context) (forwarded bool, err error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socketPath(state))
 	}
 	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
-	body, err := json.Marshal(commandLine{a.args, a.color(), localUser()})
+	body, err := json.Marshal(commandLine{Args: a.args, Color: a.color(), User: localUser()})
 	if err != nil {
 		return false, err
 	}

@@ -77,12 +77,11 @@ func (a *app) evaluateObject(source, path string, env *expr.Environment) (connec
 	if err != nil {
 		return connectors.Value{}, err
 	}
-	attributes := &objectAttributes{person: person, slots: connectors.NewSlots()}
-	program, err := expr.Compile(source, attributes)
+	program, row, err := mapping.CompileFor(source, person)
 	if err != nil {
 		return connectors.Value{}, &exitError{exitUsage, err}
 	}
-	return program.Eval(attributes.row, env)
+	return program.Eval(row, env)
 }
 
 // evaluateUser reads of the person what the expression names, and nothing else.
@@ -145,50 +144,4 @@ func (a *app) printValue(v connectors.Value) error {
 	text := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\\`, `\\`).Replace(string(data))
 	_, err = fmt.Fprintln(a.stdout, text)
 	return err
-}
-
-// objectAttributes gives an expression the attributes of one object. Every name is an attribute; one that the object
-// lacks is null.
-type objectAttributes struct {
-	person connectors.Value
-	slots  *connectors.Slots
-	row    []connectors.Value // by slot
-}
-
-// Attribute implements expr.Attributes.
-func (o *objectAttributes) Attribute(name string) (int, connectors.Attribute, bool) {
-	slot := o.slots.Add(name)
-	if slot == len(o.row) {
-		o.row = append(o.row, attributeOf(o.person, name))
-	}
-	return slot, connectors.Attribute{Name: name, MultiValued: o.row[slot].Kind() == connectors.List}, true
-}
-
-// Nearest implements expr.Attributes. No name is unknown, so none is near one.
-func (o *objectAttributes) Nearest(string) string { return "" }
-
-// attributeOf returns an attribute of an object as Graph writes it, which keeps some in objects of their own:
-// employeeOrgData.division, and extensionAttribute1 to 15 in onPremisesExtensionAttributes.
-func attributeOf(object connectors.Value, name string) connectors.Value {
-	v := fieldFold(object, name)
-	if whole, part, dotted := strings.Cut(name, "."); dotted && v.Kind() == connectors.Absent {
-		v = fieldFold(fieldFold(object, whole), part)
-	}
-	if v.Kind() == connectors.Absent {
-		v = fieldFold(fieldFold(object, "onPremisesExtensionAttributes"), name)
-	}
-	return v
-}
-
-// fieldFold returns an object's field, if need be without regard to letter case, as mappings find attributes.
-func fieldFold(object connectors.Value, name string) connectors.Value {
-	if v := object.Field(name); v.Kind() != connectors.Absent {
-		return v
-	}
-	for i := range object.Len() {
-		if object.Kind() == connectors.Object && strings.EqualFold(object.FieldName(i), name) {
-			return object.At(i)
-		}
-	}
-	return connectors.Value{}
 }

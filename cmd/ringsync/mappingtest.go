@@ -155,8 +155,8 @@ func (t *mappingTest) run(c configs.Case) caseResult {
 func (t *mappingTest) row(object connectors.Value) []connectors.Value {
 	row := make([]connectors.Value, t.slots.Len())
 	for i, name := range t.slots.Names() {
-		if row[i] = attributeOf(object, name); row[i].Kind() == connectors.Absent {
-			row[i] = attributeOf(t.object, name)
+		if row[i] = mapping.ObjectAttribute(object, name); row[i].Kind() == connectors.Absent {
+			row[i] = mapping.ObjectAttribute(t.object, name)
 		}
 		if name == connectors.AttrIsSoftDeleted && row[i].IsNull() {
 			row[i] = connectors.BoolValue(false) // as in a sync, where those who have left are not mapped at all

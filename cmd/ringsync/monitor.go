@@ -57,8 +57,12 @@ func newMonitor() *monitor {
 	return m
 }
 
-func (m *monitor) handler() http.Handler {
+// handler serves metrics and health, and whatever else there is to show, which may be nil.
+func (m *monitor) handler(rest http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	if rest != nil {
+		mux.Handle("/", rest)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", m.healthy)
 	mux.HandleFunc("GET /readyz", m.ready)

@@ -193,7 +193,7 @@ func (standStill) hung(time.Duration) error { return nil }
 // readyz says of each job why it is not ready.
 func TestReady(t *testing.T) {
 	m, w := watchedJob(t)
-	server := httptest.NewServer(m.handler())
+	server := httptest.NewServer(m.handler(nil))
 	t.Cleanup(server.Close)
 	ask := func(want int, text string) {
 		t.Helper()

@@ -53,7 +53,7 @@ func newRootCommand(a *app) *cobra.Command {
 New here? "ringsync demo" tells the whole story, "ringsync sandbox" starts both services on this machine to try things
 on, "ringsync config init" writes a configuration to fill in, "ringsync run" keeps both sides equal from then on.
 
-Commands that touch a job (sync, diff, provision, status, outbox, approve, log, pause, resume, restart) go to the "ringsync run"
+Commands that touch a job (sync, diff, provision, status, outbox, approve, refuse, log, pause, resume, restart) go to the "ringsync run"
 that serves it, if there is one, and open its state file otherwise; what they print is the same. A daemon goes by the
 configuration that it has loaded last: of the file that you name, only the state's path counts then.
 
@@ -90,15 +90,20 @@ wrong credentials or removals held.`,
 		newLogCommand(a),
 		newPauseCommand(a),
 		newResumeCommand(a),
+		newRefuseCommand(a),
 		newRestartCommand(a),
-		newStateCommand(a),
 	)
+	if a.caller == nil || !a.caller.web {
+		root.AddCommand(newStateCommand(a))
+	}
+	if a.caller == nil || a.caller.web {
+		root.AddCommand(newCheckCommand(a))
+	}
 	if a.caller == nil {
 		root.AddCommand(
 			newDemoCommand(a),
 			newSandboxCommand(a),
 			newRunCommand(a),
-			newCheckCommand(a),
 			newConfigCommand(a),
 			newMappingCommand(a),
 			newDocsCommand(),

@@ -15,6 +15,7 @@ import (
 
 func newRunCommand(a *app) *cobra.Command {
 	var listen string
+	var flags consoleFlags
 	cmd := &cobra.Command{
 		Use:   "run [FILE or FOLDER]...",
 		Short: "Serve jobs: read on schedule, and write whatever there is to write",
@@ -39,10 +40,14 @@ Other commands reach the daemon through the control socket of each job, the stat
 daemon's own user may open. That path must fit into what the system allows for sockets, about 100 bytes.
 
 At the address of --listen it serves /metrics (Prometheus), /healthz (the process does its work) and /readyz (503 and why,
-unless every job has had a good cycle within three intervals or has only just begun), over plain http. They name jobs and
-give numbers, and no people. An address that other machines reach (:8040) lets them read that; one that is taken ends
-the program before it asks either service, so of several daemons on one machine each needs its own. "off" listens nowhere.
-The environment variable RINGSYNC_LISTEN stands for the flag where that is not given.
+unless every job has had a good cycle within three intervals or has only just begun). They name jobs and give numbers, and
+no people. An address that other machines reach (:8040) lets them read that; one that is taken ends the program before it
+asks either service, so of several daemons on one machine each needs its own. "off" listens nowhere. The environment
+variable RINGSYNC_LISTEN stands for the flag where that is not given.
+
+The web console is there too: how the jobs stand, held removals, people, the log, mappings, dry runs. On loopback, which is
+the default, every user of this machine may use it unless --token-file or RINGSYNC_TOKEN asks for a token. On any other
+address it is only served over TLS (--tls-cert, --tls-key) and with tokens. --console=false leaves it out.
 
 SIGTERM and Ctrl-C end it within five seconds: what is in flight gets four of them to end. A second signal ends it at
 once. Nothing is lost either way, nor by a crash. Under systemd (Type=notify) it says when it is ready, reloads or stops,
@@ -53,22 +58,27 @@ usage or configuration.`,
 		Example: `  ringsync run
   ringsync run /etc/ringsync/contoso.yaml
   ringsync run /etc/ringsync --listen :8040`,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), listen, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), listen, args, flags) },
 	}
 	address, ok := os.LookupEnv("RINGSYNC_LISTEN")
 	if !ok {
 		address = defaultListen
 	}
-	cmd.Flags().StringVar(&listen, "listen", address, "`address` of metrics and health; off or empty for none")
+	cmd.Flags().StringVar(&listen, "listen", address, "`address` of console, metrics and health; off or empty for none")
+	flags.add(cmd.Flags())
 	return cmd
 }
 
-func (a *app) run(ctx context.Context, listen string, sources []string) error {
+func (a *app) run(ctx context.Context, listen string, sources []string, flags consoleFlags) error {
 	if len(sources) == 0 {
 		sources = []string{a.configPath}
 	}
+	door, err := openDoor(flags)
+	if err != nil {
+		return err
+	}
 	a.monitor, a.credentials, a.seats = newMonitor(), newCredentials(), newSeats(a.log)
-	return unlessTold(ctx, newFleet(a, sources).run(ctx, listen))
+	return unlessTold(ctx, newFleet(a, sources, door).run(ctx, listen))
 }
 
 // unlessTold returns err unless it only says that the program was told to stop, by the end of ctx.

@@ -16,6 +16,7 @@ type served struct {
 	job      *job
 	schedule engine.Schedule
 	watched  *watched
+	refused  func() *refusal // why the configuration file as it is now was not taken
 	control  *control
 	cancel   context.CancelCauseFunc
 	done     chan struct{} // closed when it is at work no more
@@ -38,7 +39,7 @@ func (a *app) serve(ctx context.Context, j *job, socket *control, refused func()
 	if ends := j.target.Identity().Ends; !ends.IsZero() && time.Until(ends) < endsSoon {
 		a.log.Warn("target.oauth.jwt ends soon: renew it", "job", j.config.Job, "ends", ends.UTC().Format(time.DateOnly))
 	}
-	s = &served{job: j, done: make(chan struct{})}
+	s = &served{job: j, refused: refused, done: make(chan struct{})}
 	if s.schedule, err = scheduleOf(j.config); err != nil {
 		return nil, err
 	}

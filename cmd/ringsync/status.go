@@ -117,6 +117,10 @@ func writeStatus(w io.Writer, s jobStatus, now time.Time) (err error) {
 		line("capacity", "no licence has been free since %s; one create is tried in each cycle", stamp(*s.NoLicence))
 	}
 	for _, l := range s.Held {
+		if l.Refused != nil {
+			line("held", "list %d: %s since %s, refused %s; ringsync approve %d still lets them go", l.Number, count(l.People, "removal"), stamp(l.Since), stamp(l.Refused.At), l.Number)
+			continue
+		}
 		line("held", "list %d: %s since %s; ringsync outbox --held shows them, ringsync approve %d lets them go", l.Number, count(l.People, "removal"), stamp(l.Since), l.Number)
 	}
 	if p := s.Progress; slices.Contains([]string{"reading", "deciding", "exporting"}, s.State) {

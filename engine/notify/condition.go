@@ -62,6 +62,7 @@ func (s Standing) conditions() []condition {
 	if c, ok := s.quarantine(); ok {
 		all = append(all, c)
 	}
+	s.Status.Held = slices.DeleteFunc(slices.Clone(s.Status.Held), func(l engine.HeldList) bool { return l.Refused != nil })
 	if len(s.Status.Held) > 0 {
 		all = append(all, s.held())
 	}

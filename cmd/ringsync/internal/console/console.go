@@ -18,6 +18,8 @@ type Options struct {
 	Context context.Context
 	// Jobs returns the jobs that are served at the moment, by name.
 	Jobs func() []Job
+	// Down returns the jobs that are to be served and cannot be.
+	Down func() []Down
 	// Refused, if not empty, is why the console is not served at this address; nothing else is shown then.
 	Refused string
 	// Tokens are what people sign in with. None: whoever reaches the console may use it.
@@ -41,10 +43,15 @@ type Job struct {
 	Credentials func() []Credential
 	// Limits returns RingCentral's limits as the last answers gave them.
 	Limits func() []Limit
+	// Outdated returns why the job does not go by its configuration file as it is now, "" if it does.
+	Outdated func() string
 	// Run runs a command line of the program on the job, in the name of user, and returns its exit code. An error means that
 	// it was not run.
 	Run func(ctx context.Context, user string, args []string, send func(Frame) error) (exit int, err error)
 }
+
+// Down is a job that cannot be served for now.
+type Down struct{ Name, Why string }
 
 // Name is the job's name.
 func (j Job) Name() string { return j.Config.Job }

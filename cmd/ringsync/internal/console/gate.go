@@ -84,8 +84,11 @@ func (c *Console) signedIn(next http.Handler) http.Handler {
 		var blocked *blockedError
 		switch {
 		case err == nil:
-			name = strings.TrimSpace(name+" (console") + ", " + placeOf(r).Addr().String() + ")"
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, name)))
+			user := "console, " + placeOf(r).Addr().String()
+			if name != "" {
+				user = name + " (" + user + ")"
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
 		case errors.As(err, &blocked):
 			blocked.answer(w)
 		case r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/v1/") && r.Header.Get("HX-Request") == "" && r.Header.Get("Authorization") == "":

@@ -64,6 +64,9 @@ func (c *Console) standing(ctx context.Context, j Job) (standing, error) {
 		held += l.People
 	}
 	s.Backlog = append(s.Backlog, backlog{engine.KindHeld, "held for approval", held})
+	if why := j.Outdated(); why != "" {
+		s.Notices = append(s.Notices, notice{Grave: true, Text: "The configuration file as it is now was not taken, and the job goes on as it was: " + why})
+	}
 	s.notices(now)
 	return s, nil
 }
@@ -166,7 +169,7 @@ func (s *standing) notices(now time.Time) {
 		if q.Next.IsZero() {
 			next = "It is not tried any more: ringsync restart --reset quarantine starts it again."
 		}
-		add(true, "Test the connections", job("settings"), "In quarantine since %s: %s. %s", stamp(q.Since), visible(strings.TrimSuffix(q.Error, ".")), next)
+		add(true, "Test the connections", job("settings"), "In quarantine since %s: %s. %s", stamp(q.Since), strings.TrimSuffix(q.Error, "."), next)
 	}
 	for _, l := range s.Status.Held {
 		name := fmt.Sprintf("Held list %d: %s", l.Number, count(l.People, "removal"))
@@ -189,14 +192,15 @@ func (s *standing) notices(now time.Time) {
 		}
 	}
 	if c := s.Status.LastCycle; c != nil && c.Result == "failed" {
-		add(true, "", "", "The last cycle failed: %s", visible(c.Error))
+		add(true, "", "", "The last cycle failed: %s", c.Error)
 	}
 }
 
 // jobs is the overview of all jobs; of only one, that job's.
 func (c *Console) jobs(v *visit) error {
 	all := c.Jobs()
-	if len(all) == 1 {
+	down := c.Down()
+	if len(all) == 1 && len(down) == 0 {
 		v.job = all[0]
 		return v.seeOther()
 	}
@@ -207,6 +211,9 @@ func (c *Console) jobs(v *visit) error {
 			s = standing{Job: j.Name(), State: "Not readable", Doing: err.Error(), Notices: []notice{{Grave: true, Text: err.Error()}}}
 		}
 		list = append(list, s)
+	}
+	for _, d := range down {
+		list = append(list, standing{Job: d.Name, State: "Not served", Notices: []notice{{Grave: true, Text: d.Why}}})
 	}
 	slices.SortFunc(list, func(a, b standing) int { return cmp.Compare(a.Job, b.Job) })
 	return v.page("jobs", page{Title: "Jobs", Tab: "jobs", Content: list})
@@ -332,4 +339,23 @@ func part(n, most int) float64 {
 		return 0
 	}
 	return max(2, float64(chartHeight*n/most))
+}
+
+// Top is where a bar of that height begins, from above.
+func (bar) Top(height float64) float64 { return chartHeight - height }
+
+// Line is the points of the line of how long the cycles took.
+func (c chart) Line() string {
+	points := make([]string, len(c.Bars))
+	for i, b := range c.Bars {
+		points[i] = fmt.Sprintf("%d,%.0f", b.X+barWidth/2-1, b.Lasts)
+	}
+	return strings.Join(points, " ")
+}
+
+// Newest are the cycles as the table shows them.
+func (c chart) Newest() []bar {
+	bars := slices.Clone(c.Bars)
+	slices.Reverse(bars)
+	return bars
 }

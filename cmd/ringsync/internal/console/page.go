@@ -136,17 +136,16 @@ func shownValue(v connectors.Value) string {
 	if v.IsNull() {
 		return ""
 	}
-	return visible(v.Text())
+	return v.Text()
 }
 
-// visible shows what turns the direction of a text or does not show itself: names come from the directory.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f {
-			return '�'
-		}
-		return r
-	}, s)
+// visible shows what turns the direction of a text or does not show itself: names come from the directory, and one may
+// look like another's.
+func visible(r rune) rune {
+	if r < 0x20 && r != '\n' && r != '\r' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f {
+		return '�'
+	}
+	return r
 }
 
 // dict makes the data of a part of names and values by turns.
@@ -288,5 +287,5 @@ func (c *Console) render(w http.ResponseWriter, status int, name string, p page)
 func execute(name, part string, data any) ([]byte, error) {
 	var b bytes.Buffer
 	err := templates[name].ExecuteTemplate(&b, part, data)
-	return b.Bytes(), err
+	return bytes.Map(visible, b.Bytes()), err
 }
