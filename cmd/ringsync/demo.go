@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,18 +22,31 @@ import (
 )
 
 func newDemoCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var console bool
+	var listen string
+	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Tell the whole story on emulators: first sync, changes, a dry run, an accident that is held",
 		Long: `Runs an emulated Entra tenant and an emulated RingCentral account in this process and lets the real engine work between
 them: a dry run, the first sync, a day of changes, and a mistake in the directory. Nothing is configured, nothing leaves
 this machine, and nothing is left behind.
 
+With --console the story goes on until Ctrl-C: a daemon serves the job, and its web console shows what has happened.
+
 Exit codes: 0 told; 1 failed; 64 wrong usage.`,
-		Example: `  ringsync demo`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
+		Example: `  ringsync demo
+  ringsync demo --console`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !console {
+				listen = ""
+			}
+			return a.demo(cmd.Context(), listen)
+		},
 	}
+	cmd.Flags().BoolVar(&console, "console", false, "go on with a daemon and its web console until Ctrl-C")
+	cmd.Flags().StringVar(&listen, "listen", defaultListen, "`address` of the web console")
+	return cmd
 }
 
 // demo is the story's stage.
@@ -46,7 +60,8 @@ type demo struct {
 	out     io.Writer
 }
 
-func (a *app) demo(ctx context.Context) (err error) {
+// demo tells the story, and if there is an address to listen at, serves the job and its console there until ctx ends.
+func (a *app) demo(ctx context.Context, address string) (err error) {
 	folder, err := os.MkdirTemp("", "ringsync-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the state file: %w", err)
@@ -71,16 +86,19 @@ func (a *app) demo(ctx context.Context) (err error) {
 		Graph: "http://" + graph.Addr().String() + "/v1.0", RingCentral: "http://" + ringCentral.Addr().String() + "/scim/v2",
 		Tenant: d.dir.Tenant(), App: d.dir.AppID(), State: filepath.Join(folder, "demo.db"),
 	}
-	if d.config, err = configs.Parse(filepath.Join(folder, "demo.yaml"), place.config(), nil); err != nil {
+	a.configPath = filepath.Join(folder, "demo.yaml")
+	config := bytes.Replace(place.config(), []byte("job: sandbox\n"), []byte("job: demo\n"), 1)
+	if d.config, err = configs.Parse(a.configPath, config, nil); err != nil {
 		return err
 	}
-	d.config.Job = "demo"
 
 	ctx, stop := context.WithCancel(ctx)
 	serving, serveCtx := errgroup.WithContext(ctx)
 	serve(serveCtx, serving, graph, d.dir)
 	serve(serveCtx, serving, ringCentral, d.account)
-	err = d.tell(ctx)
+	if err = d.tell(ctx); err == nil && address != "" {
+		err = d.goOn(ctx, config, address)
+	}
 	stop()
 	return errors.Join(err, serving.Wait())
 }
@@ -96,6 +114,15 @@ func (d *demo) tell(ctx context.Context) error {
 	d.say("That was all. %s, %d requests to Microsoft Graph, %d to RingCentral.\nNext: ringsync sandbox lets you play with the same two services; ringsync config init starts a real configuration.",
 		time.Since(began).Round(100*time.Millisecond), sum(d.dir.Requests()), sum(d.account.Requests()))
 	return nil
+}
+
+// goOn serves the job with its console.
+func (d *demo) goOn(ctx context.Context, config []byte, listen string) error {
+	if err := os.WriteFile(d.app.configPath, config, 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	d.step("Look around: the web console is at http://" + listen + "/ until Ctrl-C.")
+	return d.app.run(ctx, listen, nil, consoleFlags{on: true})
 }
 
 func (d *demo) first(ctx context.Context) error {

@@ -37,6 +37,8 @@ type sandbox struct {
 	licenses                   int
 	limits                     bool
 	latency                    time.Duration
+	console                    bool
+	listen                     string
 }
 
 func newSandboxCommand(a *app) *cobra.Command {
@@ -48,6 +50,9 @@ func newSandboxCommand(a *app) *cobra.Command {
 writes a configuration file that points at them, for use with check, diff, sync and run in another terminal. Everything
 is in memory: each start begins anew with the same people.
 
+With --console a daemon works between the two from the start, as ringsync run with that configuration would, and its web
+console shows it.
+
 Both take the requests that change the real services. Beside those, each takes
 
   POST   /sandbox/outage?for=DURATION&status=CODE   be down, with 503 unless told otherwise, 401 for wrong credentials
@@ -56,6 +61,7 @@ Both take the requests that change the real services. Beside those, each takes
 
 Exit codes: 0 stopped by a signal; 1 failed, as when a port is taken; 64 wrong usage.`,
 		Example: `  ringsync sandbox
+  ringsync sandbox --console
   ringsync sandbox --people 2000 --limits`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), a) },
@@ -70,6 +76,8 @@ Exit codes: 0 stopped by a signal; 1 failed, as when a port is taken; 64 wrong u
 	flags.IntVar(&s.licenses, "licenses", -1, "`number` of free RingCentral licences, -1 for no limit")
 	flags.DurationVar(&s.latency, "latency", 0, "`time` that RingCentral takes to answer, such as 20ms")
 	flags.BoolVar(&s.limits, "limits", false, "keep to RingCentral's documented rate limits (10 writes a minute)")
+	flags.BoolVar(&s.console, "console", false, "serve the job too, with its web console")
+	flags.StringVar(&s.listen, "listen", defaultListen, "`address` of the web console")
 	return cmd
 }
 
@@ -116,6 +124,15 @@ func (s *sandbox) run(ctx context.Context, a *app) (err error) {
 		a.printJSON(place)
 	} else {
 		fmt.Fprint(a.stdout, place.text(directory))
+	}
+	if s.console {
+		if !a.json {
+			fmt.Fprintf(a.stdout, "Web console      http://%s/\n\n", s.listen)
+		}
+		serving.Go(func() error {
+			a.configPath = s.file
+			return a.run(ctx, s.listen, nil, consoleFlags{on: true})
+		})
 	}
 	return serving.Wait()
 }
