@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,8 +48,12 @@ func chromium(t *testing.T) string {
 // newBrowser starts a browser with a fresh profile.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
+	profile, err := os.MkdirTemp("", "ringsync-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless,
-		chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true),
 		// Two test sites on this machine, one of which is another's name for it.
@@ -62,6 +65,9 @@ func newBrowser(t *testing.T) *browser {
 	t.Cleanup(func() {
 		cancel()
 		stop()
+		for end := time.Now().Add(5 * time.Second); os.RemoveAll(profile) != nil && time.Now().Before(end); { // its last processes are still at it
+			time.Sleep(20 * time.Millisecond)
+		}
 		for _, p := range b.said() {
 			t.Errorf("the browser says: %s", p)
 		}
@@ -215,18 +221,26 @@ func (b *browser) shows(role, name, text string) {
 // click presses what has the role and name, with the mouse, where it is.
 func (b *browser) click(role, name string) {
 	b.t.Helper()
-	id := b.find(role, name)
-	b.do(chromedp.ActionFunc(func(ctx context.Context) error {
-		if err := dom.ScrollIntoViewIfNeeded().WithBackendNodeID(id).Do(ctx); err != nil {
-			return err
+	for end := time.Now().Add(30 * time.Second); ; {
+		id := b.find(role, name)
+		err := chromedp.Run(b.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+			if err := dom.ScrollIntoViewIfNeeded().WithBackendNodeID(id).Do(ctx); err != nil {
+				return err
+			}
+			quads, err := dom.GetContentQuads().WithBackendNodeID(id).Do(ctx)
+			if err != nil || len(quads) == 0 {
+				return fmt.Errorf("%s %q is nowhere: %w", role, name, err)
+			}
+			q := quads[0]
+			return chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2).Do(ctx)
+		}))
+		if err == nil {
+			return
 		}
-		quads, err := dom.GetContentQuads().WithBackendNodeID(id).Do(ctx)
-		if err != nil || len(quads) == 0 {
-			return fmt.Errorf("%s %q is nowhere: %w", role, name, err)
+		if time.Now().After(end) { // else the page has changed under it
+			b.t.Fatal(err)
 		}
-		q := quads[0]
-		return chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2).Do(ctx)
-	}))
+	}
 }
 
 // fill puts a text into a field, as typing it would.
@@ -251,6 +265,18 @@ func (b *browser) evaluate(script string) (result string) {
 // trust has the browser take any certificate: the tests make their own.
 func (b *browser) trust() { b.do(security.SetIgnoreCertificateErrors(true)) }
 
+// press types keys where the focus is.
+func (b *browser) press(keys string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys))
+}
+
+// withoutScript has the browser run no JavaScript of pages.
+func (b *browser) withoutScript() {
+	b.t.Helper()
+	b.do(emulation.SetScriptExecutionDisabled(true))
+}
+
 // shot is a picture of the whole page as PNG.
 func (b *browser) shot(width int64) []byte {
 	b.t.Helper()
@@ -260,15 +286,9 @@ func (b *browser) shot(width int64) []byte {
 		if err != nil {
 			return err
 		}
-		encoded, err := cdpage.CaptureScreenshot().WithCaptureBeyondViewport(true).
+		data, err = cdpage.CaptureScreenshot().WithCaptureBeyondViewport(true).
 			WithClip(&cdpage.Viewport{Width: float64(width), Height: min(size.Height, 2400), Scale: 1}).Do(ctx)
-		data = encoded
 		return err
 	}))
-	if len(data) > 0 && data[0] != 0x89 {
-		if raw, err := base64.StdEncoding.DecodeString(string(data)); err == nil {
-			return raw
-		}
-	}
 	return data
 }

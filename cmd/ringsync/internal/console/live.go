@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -15,27 +16,35 @@ const (
 	liveLength = 10 * time.Minute
 )
 
-// stream sends what render makes until it says that there is no more to come.
-func (v *visit) stream(render func() (html []byte, more bool, err error)) error {
+// part is one part of a page, by the name of its event.
+type part struct {
+	name string
+	html []byte
+}
+
+// stream sends the parts that render makes, those that have changed, until it says that there is no more to come.
+func (v *visit) stream(render func() (parts []part, more bool, err error)) error {
 	v.w.Header().Set("Content-Type", "text/event-stream")
 	control := http.NewResponseController(v.w)
 	ticks := time.NewTicker(liveEvery)
 	defer ticks.Stop()
-	var last []byte
+	last := map[string][]byte{}
 	for end := v.c.Now().Add(liveLength); v.c.Now().Before(end); {
-		html, more, err := render()
+		parts, more, err := render()
 		if err != nil {
-			return nil //nolint:nilerr // the browser asks again, and the page itself tells
+			return nil // the browser asks again, and the page itself tells
 		}
-		if !bytes.Equal(html, last) {
-			last = html
-			if v.event("part", html) != nil || control.Flush() != nil {
-				return nil
+		for _, p := range parts {
+			if !bytes.Equal(p.html, last[p.name]) {
+				last[p.name] = p.html
+				err = errors.Join(err, v.event(p.name, p.html))
 			}
 		}
 		if !more {
-			_ = v.event("end", nil)
-			return nil
+			err = errors.Join(err, v.event("end", nil))
+		}
+		if err = errors.Join(err, control.Flush()); err != nil || !more {
+			return nil // the browser is gone, or has everything
 		}
 		select {
 		case <-ticks.C:

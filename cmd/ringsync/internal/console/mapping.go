@@ -127,7 +127,7 @@ func (c *Console) try(v *visit) error {
 	}
 	t.evaluate(c.Now())
 	if v.wantsPart() {
-		return v.part("mapping", "result", t)
+		return v.showPart("mapping", "result", t)
 	}
 	return v.showMapping(t)
 }

@@ -246,13 +246,17 @@ func (c *Console) overviewOf(v *visit) (overviewPage, error) {
 }
 
 func (c *Console) live(v *visit) error {
-	return v.stream(func() ([]byte, bool, error) {
+	return v.stream(func() ([]part, bool, error) {
 		data, err := c.overviewOf(v)
 		if err != nil {
 			return nil, false, err
 		}
-		html, err := execute("overview", "standing", data)
-		return html, true, err
+		standing, err := execute("overview", "standing", data.Standing)
+		if err != nil {
+			return nil, false, err
+		}
+		chart, err := execute("overview", "chart", data.Chart)
+		return []part{{"standing", standing}, {"chart", chart}}, true, err
 	})
 }
 
@@ -304,12 +308,13 @@ type chart struct {
 const (
 	chartHeight = 100
 	barWidth    = 20
+	lineShare   = 0.92 // of the height, at most, so that the line stays within
 )
 
 func newChart(job string, cycles []state.Cycle) chart {
 	c := chart{Width: charted * barWidth}
 	for _, cycle := range slices.Backward(cycles) {
-		b := bar{Cycle: cycle, X: len(c.Bars) * barWidth, Took: cycle.Ended.Sub(cycle.Started)}
+		b := bar{Cycle: cycle, X: (charted - len(cycles) + len(c.Bars)) * barWidth, Took: cycle.Ended.Sub(cycle.Started).Round(time.Millisecond)}
 		if cycle.Ended.IsZero() {
 			b.Took = 0
 		}
@@ -327,14 +332,14 @@ func newChart(job string, cycles []state.Cycle) chart {
 	}
 	for i := range c.Bars {
 		b := &c.Bars[i]
-		b.Height, b.Failed = part(b.Changes, c.MostChanges), part(b.Failures, c.MostChanges)
-		b.Lasts = chartHeight - part(int(b.Took), int(c.Longest))
+		b.Height, b.Failed = share(b.Changes, c.MostChanges), share(b.Failures, c.MostChanges)
+		b.Lasts = chartHeight - share(int(b.Took), int(c.Longest))*lineShare
 	}
 	return c
 }
 
-// part is n of most, in units of the chart's height; something is never nothing.
-func part(n, most int) float64 {
+// share is n of most, in units of the chart's height; something is never nothing.
+func share(n, most int) float64 {
 	if n <= 0 || most <= 0 {
 		return 0
 	}

@@ -256,8 +256,8 @@ func (v *visit) page(name string, p page) error {
 // wantsPart reports whether htmx asks for a part of a page only.
 func (v *visit) wantsPart() bool { return v.r.Header.Get("HX-Request") == "true" }
 
-// part shows one part of a page.
-func (v *visit) part(name, part string, data any) error {
+// showPart shows one part of a page.
+func (v *visit) showPart(name, part string, data any) error {
 	html, err := execute(name, part, data)
 	if err == nil {
 		v.w.Header().Set("Content-Type", "text/html; charset=utf-8")

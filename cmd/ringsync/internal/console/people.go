@@ -43,7 +43,7 @@ func (c *Console) people(v *visit) error {
 	}
 	data.Total = status.People
 	if v.wantsPart() {
-		return v.part("people", "found", data)
+		return v.showPart("people", "found", data)
 	}
 	return v.page("people", page{Title: "People", Tab: "people", Content: data})
 }

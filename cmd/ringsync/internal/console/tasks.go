@@ -342,13 +342,13 @@ func (c *Console) taskLive(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.stream(func() ([]byte, bool, error) {
+	return v.stream(func() ([]part, bool, error) {
 		now := t.view(c.Now())
 		name, data := "task", any(now)
 		if t.isPreview() {
 			name, data = "preview", v.previewOf(t)
 		}
 		html, err := execute(name, "outcome", data)
-		return html, now.Running, err
+		return []part{{"part", html}}, now.Running, err
 	})
 }
