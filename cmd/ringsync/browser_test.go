@@ -218,6 +218,18 @@ func (b *browser) shows(role, name, text string) {
 	b.t.Fatalf("%s %q says %q, not %q", role, name, got, text)
 }
 
+// says waits until the page has the text.
+func (b *browser) says(text string) {
+	b.t.Helper()
+	got := ""
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if got = b.body(); strings.Contains(got, text) {
+			return
+		}
+	}
+	b.t.Fatalf("the page says %q, not %q", got, text)
+}
+
 // click presses what has the role and name, with the mouse, where it is.
 func (b *browser) click(role, name string) {
 	b.t.Helper()

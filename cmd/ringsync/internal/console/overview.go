@@ -312,9 +312,10 @@ const (
 )
 
 func newChart(job string, cycles []state.Cycle) chart {
-	c := chart{Width: charted * barWidth}
+	slots := max(len(cycles), 12) // a job's first cycles are not to be as broad as boards
+	c := chart{Width: slots * barWidth}
 	for _, cycle := range slices.Backward(cycles) {
-		b := bar{Cycle: cycle, X: (charted - len(cycles) + len(c.Bars)) * barWidth, Took: cycle.Ended.Sub(cycle.Started).Round(time.Millisecond)}
+		b := bar{Cycle: cycle, X: (slots - len(cycles) + len(c.Bars)) * barWidth, Took: cycle.Ended.Sub(cycle.Started).Round(time.Millisecond)}
 		if cycle.Ended.IsZero() {
 			b.Took = 0
 		}
