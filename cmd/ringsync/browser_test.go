@@ -230,6 +230,18 @@ func (b *browser) says(text string) {
 	b.t.Fatalf("the page says %q, not %q", got, text)
 }
 
+// arrives waits until the browser is at an address that has the text.
+func (b *browser) arrives(text string) {
+	b.t.Helper()
+	got := ""
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if got = b.evaluate(`location.href + " " + document.readyState`); strings.Contains(got, text) && strings.HasSuffix(got, " complete") {
+			return
+		}
+	}
+	b.t.Fatalf("the browser is at %s, not at %s", got, text)
+}
+
 // click presses what has the role and name, with the mouse, where it is.
 func (b *browser) click(role, name string) {
 	b.t.Helper()

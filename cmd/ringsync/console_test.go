@@ -139,7 +139,7 @@ func TestConsoleDecidesOnHeldLists(t *testing.T) {
 	b.open(at + "/jobs/sandbox/held")
 	b.click("button", "Approve all 2")
 	b.click("button", "Yes, let them go")
-	b.find("main", "")
+	b.says("No removals wait for approval.")
 	b.open(at)
 	b.shows("group", "People", "active\n9")
 }
@@ -195,6 +195,7 @@ func TestConsoleLog(t *testing.T) {
 	b.open(at + "/jobs/sandbox/log")
 	b.call("combobox", "Status", `function() { this.value = "skipped"; return "" }`)
 	b.click("button", "Show")
+	b.arrives("status=skipped")
 	b.find("cell", "disable skipped")
 	if text := b.body(); strings.Contains(text, "create success") || strings.Count(text, "waits for approval") != 3 {
 		t.Errorf("of those skipped: %s", text)
@@ -202,6 +203,7 @@ func TestConsoleLog(t *testing.T) {
 	b.fill("textbox", "Person", "nora quiet")
 	b.call("combobox", "Status", `function() { this.value = ""; return "" }`)
 	b.click("button", "Show")
+	b.arrives("person=nora+quiet")
 	b.find("cell", "create success")
 	b.click("link", b.text("time", ""))
 	b.find("heading", "Modified properties")
