@@ -322,7 +322,7 @@ func newChart(job string, cycles []state.Cycle) chart {
 		for _, kind := range []string{"create", "update", "enable", "disable", "delete"} {
 			b.Changes += cycle.Counters[kind]
 		}
-		b.Failures = cycle.Counters["escrowed"]
+		b.Failures = cycle.Counters["failed"]
 		b.Log = path("jobs", job, "log") + query("cycle", cycle.ID, "since", cycle.Started.UTC().Format(time.RFC3339))
 		c.Bars = append(c.Bars, b)
 		c.MostChanges, c.Longest = max(c.MostChanges, b.Changes, b.Failures), max(c.Longest, b.Took)
