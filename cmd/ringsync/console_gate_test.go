@@ -45,7 +45,9 @@ func tokens(t *testing.T, s *stage) string {
 // ask sends a request as no browser would, and returns the answer with its body read.
 func ask(t *testing.T, method, url, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // what goes on for ever, a live part, fails
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func ask(t *testing.T, method, url, body string, headers ...string) (*http.Respo
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	return answer, string(text)
 }
