@@ -13,8 +13,7 @@ import (
 func TestDB(t *testing.T) {
 	lease := join(t, dial(t, etcd.Options{Endpoints: []string{server(t, nil)}}))
 	owners := map[state.DB]*etcd.Owner{}
-	var opened func(t *testing.T, o *etcd.Owner) state.DB
-	opened = func(t *testing.T, o *etcd.Owner) state.DB {
+	opened := func(t *testing.T, o *etcd.Owner) state.DB {
 		db := open(t, o)
 		owners[db] = o
 		return db
