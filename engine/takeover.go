@@ -8,23 +8,22 @@ import (
 )
 
 // TakeOver is told that another process was cut off while it worked on the job, and may have had requests on their way
-// that it could not put down. Who they were for was due at the time, so whoever is due becomes unsettled: the account of
-// somebody who is linked is read again before anything is written to it, and whoever is not is looked for before they
-// are created. It returns how many people that are.
+// that it could not put down. Who they were for is in the outbox, due or to be tried again later, so whoever waits there
+// becomes unsettled: the account of somebody who is linked is read again before anything is written to it, and whoever is
+// not is looked for before they are created. It returns how many people that are.
 func (j *Job) TakeOver(ctx context.Context) (people int, err error) {
-	var due []string
-	now := j.Now()
+	var waiting []string
 	err = j.store.View(ctx, func(v *state.View) error {
-		for _, class := range [...]state.Class{state.ClassRemove, state.ClassEnable, state.ClassCreate, state.ClassUpdate} {
-			for e := range v.Due(class, now) {
-				due = append(due, e.ID)
+		for e := range v.Outbox() {
+			if e.Class != state.ClassHeld {
+				waiting = append(waiting, e.ID)
 			}
 		}
 		return nil
 	})
-	for len(due) > 0 && err == nil {
-		batch := due[:min(batchSize, len(due))]
-		due = due[len(batch):]
+	for len(waiting) > 0 && err == nil {
+		batch := waiting[:min(batchSize, len(waiting))]
+		waiting = waiting[len(batch):]
 		err = j.store.Update(ctx, func(tx *state.Tx) error {
 			for _, id := range batch {
 				p, err := tx.Person(id)
