@@ -18,7 +18,8 @@ const (
 	// into escrow (429, 502-504, connection refused).
 	FaultTransient
 	// FaultUnsettled: a write may or may not have taken effect (connection lost, time-out, 500, an answer without an
-	// id). A create is looked up before it is sent again.
+	// id). A create is looked up, and a changed account read,
+	// before anything is sent again.
 	FaultUnsettled
 	// FaultRejected: the target refuses this person as they are; escrow (400 and the like).
 	FaultRejected

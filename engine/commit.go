@@ -325,8 +325,8 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 	c := x.job.change(o.prepared, plan.StatusPending)
 	fault := connectors.FaultOf(o.err)
 	creating := o.posted && p.TargetID == ""
-	if creating && (fault == connectors.FaultUnsettled || fault == connectors.FaultProtocol || o.aborted) {
-		p.Unsettled = true
+	if o.written && (fault == connectors.FaultUnsettled || fault == connectors.FaultProtocol || o.aborted) {
+		p.Unsettled = true // it may have taken effect, whatever is wanted by the time it is tried again
 	}
 	e, _ := errors.AsType[*connectors.Error](o.err)
 	code, status := "", 0
@@ -359,7 +359,7 @@ func (x *exporter) fail(tx *state.Tx, p *state.Person, o *outcome, cycle state.C
 	case fault == connectors.FaultConflict && !creating && x.giveWay(o, &conflict{code: code, text: x.job.told(p, o.err), status: status}):
 		p.Due = now
 		x.retryAt(o.id, p.Due)
-	case passing(fault, status):
+	case passing(fault, status) || fault == connectors.FaultUnsettled && !creating:
 		if n := x.tried(o.id); n < placeTries {
 			p.Due = now.Add(x.job.RetryBase << (n - 1))
 			x.retryAt(o.id, p.Due)

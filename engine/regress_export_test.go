@@ -17,6 +17,7 @@ import (
 	"ringsync/connectors"
 	"ringsync/connectors/entra/entratest"
 	"ringsync/connectors/ringcentral/ringcentraltest"
+	"ringsync/engine"
 	"ringsync/engine/plan"
 	"ringsync/state"
 	"ringsync/state/bolt"
@@ -449,4 +450,34 @@ func TestAccountThatCannotBeReadFailsNoCycle(t *testing.T) {
 	if got := w.writes(); r.Summary.Update != 1 || len(got) != 1 || w.titled("New") != 1 {
 		t.Errorf("%+v, writes %v, warnings %v", r.Summary, got, r.Warnings)
 	}
+}
+
+// Somebody whose enabling took effect and was never answered, and who left before it was tried again, kept a working phone
+// until the next full cycle: as far as was known the account was disabled already.
+func TestLeaverOfALostEnable(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.retryBase = time.Nanosecond })
+	w.sync()
+	w.kind = engine.Incremental
+	who := w.people[0]
+	w.leave(who)
+	w.sync()
+	w.dir.AddMember(w.groups[0], who)
+	w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
+		if r.Method == http.MethodPatch {
+			return &ringcentraltest.Fault{Drop: true, AfterEffect: true}
+		}
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, w.accountOf(who).ID) {
+			return &ringcentraltest.Fault{Drop: true}
+		}
+		return nil
+	})
+	if r := w.sync(); r.Summary.Escrowed != 1 || !w.accountOf(who).Active {
+		t.Fatalf("%+v", r.Summary)
+	}
+	w.account.Fault(nil)
+	w.leave(who)
+	if r := w.sync(); w.accountOf(who).Active {
+		t.Errorf("the leaver is active: %+v %v", r.Summary, statuses(r))
+	}
+	w.settled()
 }

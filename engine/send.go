@@ -16,6 +16,7 @@ type outcome struct {
 	resource connectors.Resource
 	wrote    bool // a write was acknowledged
 	posted   bool // a create was sent, whatever came of it
+	written  bool // a write was sent, whatever came of it
 	nothing  bool // the person was not to be sent after all
 	busy     bool // somebody else in flight works on the same account
 	aborted  bool // the run ended before the answer came
@@ -128,6 +129,7 @@ func (x *exporter) claim(ctx context.Context, o *outcome) bool {
 func (x *exporter) write(ctx context.Context, o *outcome) {
 	p := o.person
 	want := x.job.values(p, o.decision)
+	o.written = true
 	switch o.decision.Action {
 	case plan.Create:
 		o.posted = true

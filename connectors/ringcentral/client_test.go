@@ -252,9 +252,9 @@ func TestReadsAreRepeated(t *testing.T) {
 			_, err = c.Create(t.Context(), person("b@x.test"))
 			wantFault(t, err, connectors.FaultUnsettled)
 			_, err = c.Update(t.Context(), id, []int{title}, person("a@x.test"))
-			wantFault(t, err, connectors.FaultTransient)
+			wantFault(t, err, connectors.FaultUnsettled)
 			if err := c.Delete(t.Context(), id); !fault.Truncate { // what has no body cannot break off
-				wantFault(t, err, connectors.FaultTransient)
+				wantFault(t, err, connectors.FaultUnsettled)
 			}
 			if got := fmt.Sprint(a.Requests()); got != "map[DELETE /Users/{id}:1 GET /Users/{id}:4 PATCH /Users/{id}:1 POST /Users:1]" {
 				t.Errorf("requests: %s", got)

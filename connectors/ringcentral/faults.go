@@ -23,7 +23,7 @@ func failure(r call, a *answer, said scim.ErrorBody) *connectors.Error {
 		e.Detail = "redirected to " + host(a.header.Get("Location")) + ", which is not followed"
 	default:
 		decide(rules, e)
-		if r.method == http.MethodPost && e.Fault == connectors.FaultTransient && a.status != http.StatusTooManyRequests {
+		if r.changes() && e.Fault == connectors.FaultTransient && a.status != http.StatusTooManyRequests {
 			e.Fault = connectors.FaultUnsettled // the service may have gone on with it
 		}
 	}

@@ -41,9 +41,12 @@ type call struct {
 	lists  bool   // a list of extensions, which has a limit of its own
 }
 
+// changes reports whether the request is to change something, so that without an answer nobody knows whether it has.
+func (r call) changes() bool { return r.method != http.MethodGet }
+
 func (r call) lane() lane {
 	switch {
-	case r.method != http.MethodGet:
+	case r.changes():
 		return writes
 	case r.lists:
 		return extensions
@@ -274,7 +277,7 @@ func unanswered(r call, err error) *connectors.Error {
 		e.Remedy = "Check the target URL, the network and the certificates."
 		return e
 	}
-	if r.method == http.MethodPost {
+	if r.changes() {
 		e.Fault = connectors.FaultUnsettled
 	}
 	if errors.Is(err, errTimeout) {
@@ -310,7 +313,7 @@ func notSCIM(r call, a *answer, err error) *connectors.Error {
 	switch looks := looksJSON(a.body); {
 	case looks && !json.Valid(a.body):
 		e.Fault = connectors.FaultTransient
-		if r.method == http.MethodPost {
+		if r.changes() {
 			e.Fault = connectors.FaultUnsettled
 		}
 	case !looks:

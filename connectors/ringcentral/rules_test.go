@@ -88,7 +88,7 @@ func TestDocumentedErrors(t *testing.T) {
 			body = fmt.Sprintf(`{"status":"400","scimType":%q,"detail":%q}`, test.code, test.detail)
 		}
 		w := httptest.NewRecorder()
-		r := call{op: "patch user 7", method: http.MethodPatch, id: "7"}
+		r := call{op: "get user 7", method: http.MethodGet, id: "7"}
 		e := failure(r, &answer{status: test.status, header: w.Header(), body: []byte(body)}, scim.ParseError([]byte(body)))
 		name := fmt.Sprint(test.status, " ", test.code, " ", test.detail)
 		if e.Fault != test.fault || e.Entra != test.entra || !strings.Contains(e.Remedy, test.remedy) || (test.remedy == "") != (e.Remedy == "") {
@@ -97,7 +97,7 @@ func TestDocumentedErrors(t *testing.T) {
 		if test.code != "" && e.Code != test.code || test.code == "" && e.Code != test.entra {
 			t.Errorf("%s: code %q", name, e.Code)
 		}
-		if !strings.HasPrefix(e.Error(), "patch user 7: "+test.detail) {
+		if !strings.HasPrefix(e.Error(), "get user 7: "+test.detail) {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
@@ -141,8 +141,8 @@ func TestCodesAreDocumented(t *testing.T) {
 	}
 }
 
-// A create that the service may have gone on with is unsettled; one that it refused for a limit is not.
-func TestCreateMayHaveHappened(t *testing.T) {
+// A write that the service may have gone on with is unsettled; one that it refused for a limit is not.
+func TestWriteMayHaveHappened(t *testing.T) {
 	for status, want := range map[int]connectors.Fault{
 		408: connectors.FaultUnsettled, 500: connectors.FaultUnsettled, 503: connectors.FaultUnsettled, 429: connectors.FaultTransient, 501: connectors.FaultRejected,
 	} {

@@ -197,7 +197,7 @@ func TestUpdateAnswers(t *testing.T) {
 		"without id":      {replies(200, `{"userName":"a","title":"T"}`), 0},
 		"someone else":    {replies(200, `{"id":"8","userName":"a"}`), connectors.FaultProtocol},
 		"a page":          {replies(200, "<html>"), connectors.FaultProtocol},
-		"half a body":     {replies(200, `{"id":"7","user`), connectors.FaultTransient},
+		"half a body":     {replies(200, `{"id":"7","user`), connectors.FaultUnsettled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := serve(t, test.h).Update(t.Context(), "7", []int{title}, person("a"))
