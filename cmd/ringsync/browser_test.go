@@ -273,11 +273,16 @@ func (b *browser) fill(role, name, text string) {
 	b.call(role, name, `function(text) { this.focus(); this.value = text; this.dispatchEvent(new Event("input", {bubbles: true})); return "" }`, text)
 }
 
-// body returns the text of the page.
-func (b *browser) body() (text string) {
+// body returns the text of the page, once there is a whole one.
+func (b *browser) body() string {
 	b.t.Helper()
-	b.do(chromedp.Evaluate(`document.body.innerText`, &text))
-	return text
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if whole := b.evaluate(`document.readyState === "complete" ? "=" + document.body.innerText : ""`); whole != "" {
+			return whole[1:]
+		}
+	}
+	b.t.Fatal("the page is never whole")
+	return ""
 }
 
 func (b *browser) evaluate(script string) (result string) {
