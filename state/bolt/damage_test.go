@@ -1,12 +1,9 @@
 package bolt_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,82 +155,6 @@ func TestDamagedFile(t *testing.T) {
 	}
 	if harmed == 0 {
 		t.Error("no damage was ever noticed")
-	}
-}
-
-// contents reads everything in a file.
-func contents(ctx context.Context, path string) (all map[string]string, err error) {
-	db, err := bolt.Open(path, bolt.Options{})
-	if err != nil {
-		return nil, err
-	}
-	all = map[string]string{}
-	err = db.View(ctx, func(r state.Reader) error {
-		for _, space := range state.Spaces {
-			for key, value := range r.Scan(space, nil, nil) {
-				all[string(rune(space))+string(key)] = string(value)
-				if got := r.Get(space, key); !bytes.Equal(got, value) {
-					return fmt.Errorf("%s is found as %q, listed as %q", key, got, value)
-				}
-			}
-		}
-		return nil
-	})
-	return all, errors.Join(err, db.Close())
-}
-
-var everyByte = flag.Bool("every-byte", false, "TestFlippedBits: flip a bit of every byte of the file, not of some")
-
-// One bit of a state file is flipped, somewhere: a disk that gives back other bytes than it was given. Opened for writing,
-// the file is refused, or it is what it was. What no checksum of records can tell is a pointer that leads to a page of
-// before: the last commit, if bbolt's note of it is broken (as after a power cut), or part of a space, as it was or cut
-// short. But never is there anything in it that nobody wrote.
-func TestFlippedBits(t *testing.T) {
-	raw := whole(t)
-	now, err := contents(t.Context(), damagedCopy(t, raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// step tells how far the next byte is to be from that one. The list of spaces is worth a closer look.
-	step := func(at int) int {
-		inPage := at % pageSize
-		if *everyByte || inPage < 300 && bytes.Contains(raw[at-inPage:min(len(raw), at-inPage+pageSize)], []byte("sums")) {
-			return 1
-		}
-		return min(211, pageSize-inPage)
-	}
-	path := filepath.Join(t.TempDir(), "contoso.db")
-	refused, unharmed, older := 0, 0, 0
-	for at := 0; at < len(bytes.TrimRight(raw, "\x00")); at += step(at) {
-		damaged := bytes.Clone(raw)
-		damaged[at] ^= 1 << (at % 8)
-		if err := os.WriteFile(path, damaged, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := contents(t.Context(), path)
-		_, isDamage := errors.AsType[*state.DamagedError](err)
-		switch {
-		case isDamage:
-			refused++
-			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, damaged) {
-				t.Errorf("bit %d of byte %d: what is refused was written to (%v)", at%8, at, err)
-			}
-		case err != nil:
-			t.Errorf("bit %d of byte %d: %v, which does not say that the file is damaged", at%8, at, err)
-		case maps.Equal(got, now):
-			unharmed++
-		default:
-			older++
-			for key, value := range got {
-				if was, _, _ := strings.Cut(value, " of round "); !strings.HasPrefix(now[key], was) || was == "" {
-					t.Errorf("bit %d of byte %d: %q is %.40q, which nobody wrote", at%8, at, key, value)
-				}
-			}
-		}
-	}
-	t.Logf("%d refused, %d unharmed, %d with records of before", refused, unharmed, older)
-	if refused < 100 || unharmed < 100 || older > refused/20 {
-		t.Error("that is not what is to be expected")
 	}
 }
 
