@@ -90,7 +90,25 @@ type replicas struct {
 	addresses []string
 	lines     map[string][]*etcdtest.Line // of each process, to each member
 	running   map[string]*exec.Cmd
-	logs      map[string]*bytes.Buffer
+	logs      map[string]*record
+}
+
+// record is a buffer that is read while a process writes to it.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 const (
@@ -100,7 +118,7 @@ const (
 
 func newReplicas(t *testing.T, customers, people int) *replicas {
 	t.Helper()
-	r := &replicas{t: t, lines: map[string][]*etcdtest.Line{}, running: map[string]*exec.Cmd{}, logs: map[string]*bytes.Buffer{}}
+	r := &replicas{t: t, lines: map[string][]*etcdtest.Line{}, running: map[string]*exec.Cmd{}, logs: map[string]*record{}}
 	var err error
 	if r.addresses, err = etcdtest.Start([]string{t.TempDir(), t.TempDir(), t.TempDir()}, t.Cleanup, nil); err != nil {
 		t.Fatal(err)
@@ -145,7 +163,7 @@ func (r *replicas) start(name string) {
 		}
 	}
 	cmd := program(r.t, "ringsync", "run", folder, "--listen", "off")
-	log := new(bytes.Buffer)
+	log := new(record)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
@@ -380,19 +398,24 @@ func writesByOwner(t *testing.T, address string) {
 	t.Helper()
 	client := etcdClient(t, address)
 	defer client.Close()
-	now, err := client.Get(t.Context(), "ringsync/", clientv3.WithPrefix(), clientv3.WithCountOnly())
-	if err != nil {
+	const end = "ringsync/jobs/end" // written here, after everything else
+	if _, err := client.Put(t.Context(), end, ""); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	candidates := map[string]map[string]int64{} // job → key → create revision
 	writes, owners := 0, map[string]map[int64]bool{}
+	ended := false
 	for answer := range client.Watch(ctx, "ringsync/jobs/", clientv3.WithPrefix(), clientv3.WithRev(1), clientv3.WithFragment()) {
 		if err := answer.Err(); err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range answer.Events {
+			if string(e.Kv.Key) == end {
+				ended = true
+				break
+			}
 			job, rest, _ := strings.Cut(strings.TrimPrefix(string(e.Kv.Key), "ringsync/jobs/"), "/")
 			if candidates[job] == nil {
 				candidates[job], owners[job] = map[string]int64{}, map[int64]bool{}
@@ -412,9 +435,12 @@ func writesByOwner(t *testing.T, address string) {
 				owners[job][rev] = true
 			}
 		}
-		if answer.Header.Revision >= now.Header.Revision && (len(answer.Events) == 0 || answer.Events[len(answer.Events)-1].Kv.ModRevision >= now.Header.Revision-5) {
+		if ended {
 			break
 		}
+	}
+	if !ended {
+		t.Error("not all that was written could be seen")
 	}
 	changes := 0
 	for _, by := range owners {
