@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 
@@ -138,6 +139,17 @@ func (db *DB) write(ctx context.Context, ops []clientv3.Op) error {
 	err := db.cluster.persist(ctx, db.owner, func(ctx context.Context) error {
 		attempts++
 		answer, err := txn(ctx)
+		if errors.Is(rpctypes.Error(err), rpctypes.ErrNoSpace) {
+			// The write that takes etcd over its quota is carried out, and answered like those after it.
+			got, readErr := db.cluster.client.Get(ctx, seq)
+			if readErr != nil {
+				return readErr
+			}
+			if len(got.Kvs) > 0 && string(got.Kvs[0].Value) == value {
+				done = got.Kvs[0].ModRevision
+				return nil
+			}
+		}
 		if err != nil {
 			return err
 		}
