@@ -137,6 +137,9 @@ func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
 		return k, fmt.Errorf("%s is there already: move it away, or name another file", path)
 	}
 	partial := path + ".partial"
+	if err := clearAway(partial); err != nil {
+		return k, err
+	}
 	if err := j.copyTo(ctx, partial); err != nil {
 		return k, err
 	}
@@ -150,6 +153,14 @@ func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
 	}
 	k.Job, k.File = j.config.Job, path
 	return k, bolt.Settle(partial, path)
+}
+
+// clearAway removes what a command that was killed has left of a file that it was making.
+func clearAway(partial string) error {
+	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // copyTo makes a state file of the records.
@@ -281,7 +292,7 @@ func vacant(ctx context.Context, c *configs.Config) error {
 func (j *job) importFile(ctx context.Context, in io.Reader) (n state.Contents, err error) {
 	path := j.config.State.Path
 	partial := path + ".import"
-	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an import that was broken off
+	if err := clearAway(partial); err != nil {
 		return n, err
 	}
 	defer func() {
