@@ -22,9 +22,14 @@ import (
 )
 
 // BenchmarkIdleJobs is what two thousand jobs cost a process when they have nothing to do: memory that is its own, and
-// the part of a core that they take over a minute.
+// the part of a core that they take over a minute. With -short they are fifty, and a few seconds.
 func BenchmarkIdleJobs(b *testing.B) {
-	const jobs, people = 2000, 5
+	const people = 5
+	// Seconds: connections that nobody uses are closed after a while.
+	jobs, rest, span := 2000, 100, time.Minute
+	if testing.Short() {
+		jobs, rest, span = 50, 5, 5*time.Second
+	}
 	for _, kind := range []string{"files", "etcd"} {
 		b.Run(kind, func(b *testing.B) {
 			dir := entratest.New(entratest.Options{Token: sandboxGraphToken, Seed: 1})
@@ -64,8 +69,7 @@ func BenchmarkIdleJobs(b *testing.B) {
 			go func() { ended <- cmd.Wait() }()
 			defer func() { _ = cmd.Process.Kill() }() // it has ended unless something went wrong
 			began := time.Now()
-			// All have read when nobody reads any more; and connections that nobody uses are closed after a while.
-			const rest = 100 // seconds
+			// All have read when nobody reads any more.
 			for last, quiet := -1, 0; quiet < rest; time.Sleep(time.Second) {
 				n := 0
 				for _, count := range account.Requests() {
@@ -83,9 +87,8 @@ func BenchmarkIdleJobs(b *testing.B) {
 					b.Fatal("they do not come to rest")
 				}
 			}
-			b.ReportMetric(time.Since(began).Seconds()-rest, "s/start")
+			b.ReportMetric(time.Since(began).Seconds()-float64(rest), "s/start")
 			before := cpuTime(b, cmd.Process.Pid)
-			const span = time.Minute
 			time.Sleep(span)
 			used := cpuTime(b, cmd.Process.Pid) - before
 			b.ReportMetric(100*used.Seconds()/span.Seconds(), "%core")
