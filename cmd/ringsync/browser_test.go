@@ -277,7 +277,10 @@ func (b *browser) fill(role, name, text string) {
 func (b *browser) body() string {
 	b.t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if whole := b.evaluate(`document.readyState === "complete" ? "=" + document.body.innerText : ""`); whole != "" {
+		whole := ""
+		script := `document.readyState === "complete" ? "=" + document.body.innerText : ""`
+		// An error says that the page is giving way to another.
+		if err := chromedp.Run(b.ctx, chromedp.Evaluate(script, &whole)); err == nil && whole != "" {
 			return whole[1:]
 		}
 	}

@@ -407,7 +407,7 @@ func writesByOwner(t *testing.T, address string) {
 	candidates := map[string]map[string]int64{} // job → key → create revision
 	writes, owners := 0, map[string]map[int64]bool{}
 	ended := false
-	for answer := range client.Watch(ctx, "ringsync/jobs/", clientv3.WithPrefix(), clientv3.WithRev(1), clientv3.WithFragment()) {
+	for answer := range client.Watch(ctx, "ringsync/jobs/", clientv3.WithPrefix(), clientv3.WithRev(1)) {
 		if err := answer.Err(); err != nil {
 			t.Fatal(err)
 		}

@@ -211,7 +211,8 @@ func completePhone(s string, place iso3166.CountryCode) (string, bool) {
 	if err != nil || number.GetExtension() != "" || !phonenumbers.IsValidNumber(number) {
 		return "", false
 	}
-	return phonenumbers.Format(number, phonenumbers.E164), true
+	whole := phonenumbers.Format(number, phonenumbers.E164)
+	return whole, isPhone(whole) // some countries' plans are wider than E.164
 }
 
 // longestPhone keeps texts that are no numbers away from a parser that takes its time.
