@@ -374,6 +374,7 @@ func (s *scene) loseState([]string) error {
 
 func (s *scene) run([]string) error {
 	s.daemon = s.serve(daily)
+	pass(15 * time.Second) // whoever went directly and could not go out is in the outbox by then
 	return s.trace(s.daemon.db, s.daemon.job)
 }
 
