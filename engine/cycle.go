@@ -39,6 +39,10 @@ func (j *Job) Cycle(ctx context.Context, target Target, kind Kind, keep int) (*p
 	if err := j.reading.take(ctx); err != nil {
 		return nil, err
 	}
+	if err := j.recover(ctx); err != nil {
+		j.reading.release()
+		return nil, err
+	}
 	cycle, why, err := j.begin(ctx, kind)
 	if err != nil {
 		j.reading.release()

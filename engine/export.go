@@ -144,11 +144,16 @@ func (x *exporter) run(ctx context.Context) error {
 	committed := make(chan error, 1)
 	go func() { committed <- x.commitAll(flight) }()
 	var workers sync.WaitGroup
-	err := x.dispatch(dispatching, flight, &workers)
+	sending, err := x.dispatch(dispatching, flight, &workers)
 	workers.Wait()
 	close(x.results)
 	if commitErr := <-committed; commitErr != nil {
 		return commitErr
+	}
+	if sending {
+		if doneErr := x.job.setSending(context.WithoutCancel(flight), false); doneErr != nil {
+			return doneErr
+		}
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -197,32 +202,38 @@ func (x *exporter) gate(shut bool) {
 }
 
 // dispatch hands out people, most urgent first. It takes a place at the target before it chooses whom to send, so
-// that the choice is made when it can be carried out.
-func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup) error {
+// that the choice is made when it can be carried out. sending reports whether anybody was sent.
+func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup) (sending bool, err error) {
 	places := make(chan struct{}, x.job.Concurrency)
 	for {
 		if _, state, wait, err := x.next(ctx, false); err != nil || state == drained {
-			return err
+			return sending, err
 		} else if state == nothingYet {
 			if err := x.wait(ctx, wait); err != nil {
-				return err
+				return sending, err
 			}
 			continue
+		}
+		if !sending {
+			if err := x.job.setSending(ctx, true); err != nil {
+				return sending, err
+			}
+			sending = true
 		}
 		select {
 		case places <- struct{}{}:
 		case <-ctx.Done():
-			return ctx.Err()
+			return sending, ctx.Err()
 		}
 		if err := x.target.Reserve(ctx); err != nil {
-			return err
+			return sending, err
 		}
 		id, state, _, err := x.next(ctx, true)
 		if err != nil || state != ready {
 			x.target.Release()
 			<-places
 			if err != nil {
-				return err
+				return sending, err
 			}
 			continue
 		}

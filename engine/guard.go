@@ -122,6 +122,7 @@ const (
 	metaFull          = "full"           // when the last full cycle began that came to its end
 	metaUnfinished    = "full-running"   // a full cycle has begun and not come to its end
 	metaMapping       = "mapping"        // fingerprint of mapping, filters and policy that the last cycle went by
+	metaSending       = "sending"        // requests may be on their way; see takeover.go
 	metaDirect        = "direct"         // manifest: people are being made who are in no record yet; see direct.go
 	metaAudited       = "audited"        // id of the person whose account the audit has read last
 	metaDefaultAccess = "default-access" // what the rule for the Default Access role came to

@@ -35,6 +35,8 @@ func (j *Job) Provision(ctx context.Context, target Target, who []string) (*plan
 			return nil, err
 		}
 		defer v.errands.release()
+	} else if err := j.recover(ctx); err != nil {
+		return nil, err
 	}
 	d := &demand{job: j, target: target, rulings: map[string]ruling{}, members: map[string][]string{}}
 	d.errand.round.cycle = state.Cycle{ID: uuid.NewString(), Kind: string(OnDemand), Started: j.Now()}

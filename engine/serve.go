@@ -79,7 +79,7 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 		return errors.New("the job is being served already")
 	}
 	defer func() { j.service.Store(nil); close(v.done) }()
-	if err := j.recoverDirect(ctx); err != nil {
+	if err := j.recover(ctx); err != nil {
 		return err
 	}
 	if err := v.exporter.begin(ctx, round{}); err != nil {

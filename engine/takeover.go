@@ -2,18 +2,41 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"ringsync/connectors"
 	"ringsync/state"
 )
 
-// TakeOver is told that another process was cut off while it worked on the job, and may have had requests on their way
-// that it could not put down. Who they were for is in the outbox, due or to be tried again later, so whoever waits there
-// becomes unsettled: the account of somebody who is linked is read again before anything is written to it, and whoever is
-// not is looked for before they are created. It returns how many people that are.
-func (j *Job) TakeOver(ctx context.Context) (people int, err error) {
+// recover takes care of what a process that was cut off has left behind. It comes before anything is decided.
+func (j *Job) recover(ctx context.Context) error {
+	if err := j.recoverDirect(ctx); err != nil {
+		return err
+	}
+	return j.takeOver(ctx)
+}
+
+// setSending notes whether requests may be on their way whose outcome the state does not know.
+func (j *Job) setSending(ctx context.Context, on bool) error {
+	return j.store.Update(ctx, func(tx *state.Tx) error {
+		if !on {
+			return tx.Set(metaSending, nil)
+		}
+		return tx.Set(metaSending, true)
+	})
+}
+
+// takeOver finds out whether a process was cut off while it sent. Whom its last requests were for is in the outbox, due
+// or to be tried again later, so whoever waits there and has an account becomes unsettled: the account is read again before
+// anything is written to it, even if by then nothing seems to be left to write. Who has none needs no mark: before an
+// account is made it is looked for anyway.
+func (j *Job) takeOver(ctx context.Context) error {
+	var sending bool
 	var waiting []string
-	err = j.store.View(ctx, func(v *state.View) error {
+	err := j.store.View(ctx, func(v *state.View) error {
+		if _, err := v.Get(metaSending, &sending); err != nil || !sending {
+			return err
+		}
 		for e := range v.Outbox() {
 			if e.Class != state.ClassHeld {
 				waiting = append(waiting, e.ID)
@@ -21,16 +44,18 @@ func (j *Job) TakeOver(ctx context.Context) (people int, err error) {
 		}
 		return nil
 	})
-	for len(waiting) > 0 && err == nil {
-		batch := waiting[:min(batchSize, len(waiting))]
-		waiting = waiting[len(batch):]
-		err = j.store.Update(ctx, func(tx *state.Tx) error {
+	if err != nil || !sending {
+		return err
+	}
+	people := 0
+	for batch := range slices.Chunk(waiting, batchSize) {
+		err := j.store.Update(ctx, func(tx *state.Tx) error {
 			for _, id := range batch {
 				p, err := tx.Person(id)
 				if err != nil {
 					return err
 				}
-				if p == nil || p.Unsettled {
+				if p == nil || p.TargetID == "" || p.Unsettled {
 					continue
 				}
 				people++
@@ -41,8 +66,12 @@ func (j *Job) TakeOver(ctx context.Context) (people int, err error) {
 			}
 			return nil
 		})
+		if err != nil {
+			return err
+		}
 	}
-	return people, err
+	j.Logger.Info("the last run was cut off while it sent", "job", j.Name, "accounts to read again", people)
+	return j.setSending(ctx, false)
 }
 
 // unseen reports whether it is not known what a linked person's account shows.

@@ -126,13 +126,6 @@ func (a *app) open(ctx context.Context, c *configs.Config, dry bool) (_ *job, er
 	if dry {
 		return j, nil
 	}
-	if r, ok := j.records.(etcdRecords); ok && r.CutOff() {
-		people, err := j.engine.TakeOver(ctx)
-		if err != nil {
-			return nil, err
-		}
-		a.log.Info("taken over from a process that was cut off", "job", c.Job, "people to look at again", people)
-	}
 	return j, j.engine.Configured(ctx, settings(c))
 }
 

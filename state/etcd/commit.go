@@ -301,7 +301,6 @@ func (db *DB) load(ctx context.Context) (found bool, err error) {
 			clientv3.OpGet(db.intent(intentMark)),
 			clientv3.OpGet(db.base+"data/", clientv3.WithPrefix(), clientv3.WithLimit(1), clientv3.WithKeysOnly()),
 			clientv3.OpGet(db.base+fillingKey),
-			clientv3.OpGet(db.base+workingKey),
 		).Commit()
 		return err
 	})
@@ -313,7 +312,7 @@ func (db *DB) load(ctx context.Context) (found bool, err error) {
 		db.last = seq[0].ModRevision
 	}
 	db.now = &version{since: db.last, pin: answer.Header.Revision, at: started}
-	db.filling, db.cutOff = len(got(3)) > 0, len(got(4)) > 0
+	db.filling = len(got(3)) > 0
 	mark := got(1)
 	if len(mark) == 0 || db.filling {
 		return len(got(2)) > 0, nil

@@ -21,8 +21,6 @@ type DB struct {
 	job     string
 	base    string // prefix of the job's keys
 	number  uint64 // for the cache
-	cutOff  bool
-	entered bool // workingKey is there
 	turn    chan struct{}
 	closed  atomic.Bool
 	// committing is held while a change is on its way into etcd: what is read meanwhile without a revision may have it or
@@ -68,9 +66,6 @@ func (c *Cluster) OpenReadOnly(ctx context.Context, job string) (*DB, error) {
 // Open opens the job for reading and writing, and finishes what a former owner had begun to write.
 func (o *Owner) Open(ctx context.Context) (*DB, error) {
 	db, _, err := o.open(ctx)
-	if err == nil {
-		err = db.enter(ctx)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("open the state: %w", err)
 	}
@@ -245,41 +240,10 @@ func (s *Snapshot) Close() error {
 // Close waits for the Update that is running. It leaves the job to its owner. Closing again does nothing.
 func (db *DB) Close() error {
 	db.turn <- struct{}{}
-	defer func() { <-db.turn }()
-	if db.closed.Swap(true) || !db.entered {
-		return nil
-	}
-	db.mu.Lock()
-	broken := db.broken
-	db.mu.Unlock()
-	if broken != nil || db.owner.Remaining() <= 0 {
-		return nil // whoever comes next is to know that this one was cut off
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
-	defer cancel()
-	err := db.write(ctx, []clientv3.Op{clientv3.OpDelete(db.base + workingKey)})
-	if _, lost := errors.AsType[*LostError](err); err == nil || lost {
-		return nil
-	}
-	return fmt.Errorf("close the state: %w", err)
-}
-
-// workingKey is there from when an owner opens the job until it has closed it.
-const workingKey = "working"
-
-// enter leaves word that an owner is at work.
-func (db *DB) enter(ctx context.Context) error {
-	if err := db.write(ctx, []clientv3.Op{clientv3.OpPut(db.base+workingKey, "")}); err != nil {
-		return err
-	}
-	db.entered = true
-	db.now.since, db.now.pin, db.now.at = db.last, db.last, time.Now()
+	db.closed.Store(true)
+	<-db.turn
 	return nil
 }
-
-// CutOff reports whether the owner before this one did not close the job: it was killed, stood still or lost touch with
-// etcd. What it was about to do may have been done since without being put down.
-func (db *DB) CutOff() bool { return db.cutOff }
 
 // fail makes err the answer to every further Update.
 func (db *DB) fail(err error) error {
