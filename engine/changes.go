@@ -72,7 +72,8 @@ func (j *Job) loadGroups(ctx context.Context, r *reading) error {
 }
 
 // touched returns the people whom a change may concern: those whose rows came or who left the directory, and those
-// who joined or left a group or the application, or are in a group that did.
+// who joined or left a group or the application, or are in a group that did; and those whom the cycle before could not
+// judge.
 func (j *Job) touched(ctx context.Context, r *reading) ([]string, error) {
 	set := map[string]bool{}
 	for id := range r.rows {
@@ -82,6 +83,13 @@ func (j *Job) touched(ctx context.Context, r *reading) ([]string, error) {
 		set[id] = true
 	}
 	err := j.store.View(ctx, func(v *state.View) error {
+		var doubts []string
+		if _, err := v.Get(metaDoubts, &doubts); err != nil {
+			return err
+		}
+		for _, id := range doubts {
+			set[id] = true
+		}
 		// Parents that were read whole: whoever was there and is there no more. A group takes all its people along.
 		for n := range r.graph.complete {
 			for e := range v.Edges(r.graph.parents[n]) {

@@ -290,7 +290,7 @@ func (j *Job) begin(ctx context.Context, kind Kind) (c state.Cycle, why string, 
 			c.Kind = string(Initial)
 		case kind != Incremental:
 		case unfinished:
-			c.Kind, why = string(Full), "a full cycle is needed: the last one did not come to its end"
+			c.Kind, why = string(Full), "a full cycle is needed: the last one did not come to its end, or left many people as they were"
 		case mapped != j.fingerprint():
 			c.Kind, why = string(Full), "a full cycle is needed: the mapping or the filters have changed, or what is done about leavers"
 		}

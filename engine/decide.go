@@ -415,11 +415,14 @@ func (j *Job) unlink(p *state.Person) {
 // neither an account nor a create on its way needs no question.
 func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[string]ruling) (warnings []string, err error) {
 	var ask []string
-	doubts := 0
 	var doubt error
+	unread, err := j.unread(ctx, r.graph)
+	if err != nil {
+		return nil, err
+	}
 	err = j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
-		if why := r.doubtful(v, p.ID); why != nil {
-			doubts, doubt = doubts+1, why
+		if why := unread.doubt(v, p.ID); why != nil {
+			r.doubts, doubt = append(r.doubts, p.ID), why
 			return nil
 		}
 		switch {
@@ -440,7 +443,7 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		rule := rulings[id]
 		switch {
 		case s.Doubt != nil:
-			doubts, doubt = doubts+1, s.Doubt
+			r.doubts, doubt = append(r.doubts, id), s.Doubt
 			return nil
 		case s.Row.Removed == connectors.SoftDeleted:
 			rule.scope, rule.reason = state.SoftDeleted, ""
@@ -459,8 +462,8 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		rulings[id] = rule
 		return nil
 	})
-	if doubts > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", doubts, doubt))
+	if len(r.doubts) > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", len(r.doubts), doubt))
 	}
 	return warnings, err
 }
@@ -477,12 +480,42 @@ func (r *reading) unassigned(row connectors.Row) (scope state.Scope, why string)
 	return state.Unassigned, ""
 }
 
-// doubtful returns why nobody can say whether the person is assigned: they were known through a group that could not be
-// read. What the person's own memberships say does not count then, for the same reason may keep the group out of them
-// (hidden membership).
-func (r *reading) doubtful(v *state.View, id string) error {
-	for n, why := range r.graph.doubtful {
-		for range v.EdgesBetween(r.graph.parents[n], id) {
+// unread are the groups that could not be read, and why, with all groups below them that were not read otherwise, as far as
+// the state knows: with the way to them unread, nobody looked at those either.
+type unread map[string]error
+
+func (j *Job) unread(ctx context.Context, g *graph) (unread, error) {
+	u := unread{}
+	if len(g.doubtful) == 0 {
+		return u, nil
+	}
+	err := j.store.View(ctx, func(v *state.View) error {
+		var add func(group string, why error)
+		add = func(group string, why error) {
+			if u[group] != nil {
+				return
+			}
+			u[group] = why
+			for e := range v.Edges(group) {
+				if e.Group && !g.isComplete(e.Child) {
+					add(e.Child, why)
+				}
+			}
+		}
+		for n, why := range g.doubtful {
+			add(g.parents[n], why)
+		}
+		return nil
+	})
+	return u, err
+}
+
+// doubt returns why nobody can say whether the person is assigned: they were known through a group that is unread. What
+// the person's own memberships say does not count then, for the same reason may keep the group out of them (hidden
+// membership).
+func (u unread) doubt(v *state.View, person string) error {
+	for group, why := range u {
+		for range v.EdgesBetween(group, person) {
 			return why
 		}
 	}

@@ -21,12 +21,17 @@ func TestDoubt(t *testing.T) {
 		return r.Method == "GET" && r.PathValue("id") != "" || strings.Contains(r.URL.Path, "/Users/")
 	}
 	for _, test := range []struct {
-		name  string
-		wrong func(w *world)
-		fails bool
-		later int // removals once the fault has ended
+		name   string
+		nested bool // the second group is within the first, and not assigned itself
+		wrong  func(w *world)
+		fails  bool
+		later  int // removals once the fault has ended
+		// target: the fault is the target's, and only its list shows that it has ended.
+		target bool
+		// unlimited: there is no limit to them.
+		unlimited bool
 	}{
-		{name: "half of the target's list", wrong: func(w *world) {
+		{name: "half of the target's list", target: true, wrong: func(w *world) {
 			w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
 				if listing(r) && r.Method == "GET" {
 					return &ringcentraltest.Fault{HalfList: true}
@@ -34,7 +39,7 @@ func TestDoubt(t *testing.T) {
 				return nil
 			})
 		}},
-		{name: "an empty list, and 404 for everybody", wrong: func(w *world) {
+		{name: "an empty list, and 404 for everybody", target: true, wrong: func(w *world) {
 			w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
 				switch {
 				case r.Method == "GET" && listing(r):
@@ -45,7 +50,7 @@ func TestDoubt(t *testing.T) {
 				return nil
 			})
 		}},
-		{name: "another account behind the same URL", wrong: func(w *world) {
+		{name: "another account behind the same URL", target: true, wrong: func(w *world) {
 			other := ringcentraltest.New(ringcentraltest.Options{Token: scimToken, Licenses: -1})
 			for i := range 50 {
 				name := strings.Repeat("x", i+1) + "@fabrikam.com"
@@ -70,6 +75,33 @@ func TestDoubt(t *testing.T) {
 				return nil
 			})
 		}, later: 1},
+		{name: "a group that cannot be read, and somebody who left a group within it", nested: true, wrong: func(w *world) {
+			w.dir.RemoveMember(w.groups[1], w.dir.Members(w.groups[1])[0])
+			w.dir.Fault(func(r *http.Request) *entratest.Fault {
+				if strings.Contains(r.URL.Path, w.groups[0]+"/members") {
+					return &entratest.Fault{Status: 403}
+				}
+				return nil
+			})
+		}, later: 1},
+		{name: "a group that goes while it is read", wrong: func(w *world) {
+			gone := false
+			w.dir.OnRequest(func(r *http.Request) {
+				if strings.Contains(r.URL.Path, w.groups[0]+"/members") && !gone {
+					gone = true
+					w.dir.DeleteGroup(w.groups[0])
+				}
+			})
+		}, unlimited: true, later: 18},
+		{name: "a group with another within it that goes while it is read", nested: true, wrong: func(w *world) {
+			gone := false
+			w.dir.OnRequest(func(r *http.Request) {
+				if strings.Contains(r.URL.Path, w.groups[0]+"/members") && !gone {
+					gone = true
+					w.dir.DeleteGroup(w.groups[0])
+				}
+			})
+		}, unlimited: true, later: 36},
 		{name: "the members of every group are lost in the list", wrong: func(w *world) {
 			// The list answers, but empty; the people themselves still say where they belong.
 			w.dir.Fault(func(r *http.Request) *entratest.Fault {
@@ -97,8 +129,17 @@ func TestDoubt(t *testing.T) {
 			})
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, func(s *setup) { s.people = 60 })
+		doubt := func(t *testing.T, next engine.Kind) {
+			w := newWorld(t, func(s *setup) {
+				s.people, s.nested = 60, test.nested
+				if test.unlimited {
+					s.guard = engine.Guard{Count: 1000, Percent: 100}
+				}
+			})
+			if test.nested {
+				w.dir.Unassign(w.groups[1])
+				w.dir.AddMember(w.groups[0], w.groups[1])
+			}
 			w.sync()
 			w.account.ResetRequests()
 			test.wrong(w)
@@ -120,11 +161,17 @@ func TestDoubt(t *testing.T) {
 			if test.name == "another account behind the same URL" {
 				return
 			}
+			w.kind = next
 			if r := w.sync(); r.Summary.Changes() != test.later || r.Summary.Disable != test.later || r.Summary.Held != 0 {
 				t.Errorf("after the fault has ended: %+v %v", r.Summary, statuses(r))
 			}
 			w.settled()
-		})
+		}
+		t.Run(test.name, func(t *testing.T) { doubt(t, engine.Full) })
+		if test.target {
+			continue
+		}
+		t.Run(test.name+", and an incremental cycle after it", func(t *testing.T) { doubt(t, engine.Incremental) })
 	}
 }
 

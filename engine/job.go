@@ -36,6 +36,8 @@ type Options struct {
 	Logbook LogOptions
 	Logger  *slog.Logger
 	Now     func() time.Time
+	// Serving, if not nil, is called when Serve has begun and takes requests.
+	Serving func()
 }
 
 // Job is one job at work. It is not to be used by two cycles at a time.

@@ -45,6 +45,8 @@ type reading struct {
 	partial bool
 	lost    map[string]map[string]bool
 	gone    []connectors.Edge
+	// doubts are people who are left as they are because the source did not say where they stand.
+	doubts []string
 
 	// kept are people on the direct path until it is decided whether they may go it, direct those who do: packed records.
 	kept   *kept

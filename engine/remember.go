@@ -139,7 +139,7 @@ func (j *Job) storeEdges(ctx context.Context, r *reading) error {
 // advance stores the mark: whoever reads changes from it must find all that came before it.
 func (j *Job) advance(ctx context.Context, r *reading, c state.Cycle) error {
 	return j.store.Update(ctx, func(tx *state.Tx) error {
-		if err := errors.Join(tx.Set(metaUnfinished, nil), dropManifest(tx)); err != nil {
+		if err := errors.Join(tx.Set(metaUnfinished, nil), dropManifest(tx), keepDoubts(tx, r.doubts)); err != nil {
 			return err
 		}
 		if err := tx.Set(metaMapping, j.fingerprint()); err != nil {
@@ -157,17 +157,32 @@ func (j *Job) advance(ctx context.Context, r *reading, c state.Cycle) error {
 	})
 }
 
-// oldEdges marks the edges that the state has already and returns those that are gone.
+// mostDoubts is how many people in doubt an incremental cycle asks about again; for more, a full one is cheaper.
+const mostDoubts = 5000
+
+// keepDoubts has the next cycle ask again about the people whom this one has left as they were.
+func keepDoubts(tx *state.Tx, people []string) error {
+	switch {
+	case len(people) == 0:
+		return tx.Set(metaDoubts, nil)
+	case len(people) > mostDoubts:
+		return errors.Join(tx.Set(metaDoubts, nil), tx.Set(metaUnfinished, true))
+	}
+	return tx.Set(metaDoubts, people)
+}
+
+// oldEdges marks the edges that the state has already and returns those that are gone. What was known of groups that are
+// unread stays, below them and above: if one turns out to be gone, its people are found by it.
 func (j *Job) oldEdges(ctx context.Context, g *graph) (gone []connectors.Edge, err error) {
+	unread, err := j.unread(ctx, g)
+	if err != nil {
+		return nil, err
+	}
 	err = j.store.View(ctx, func(v *state.View) error {
 		for e := range v.AllEdges() {
-			if g.known(e) {
-				continue
+			if !g.known(e) && unread[e.Parent] == nil && (!e.Group || unread[e.Child] == nil) {
+				gone = append(gone, e)
 			}
-			if n, ok := g.numbers[e.Parent]; ok && g.doubtful[n] != nil {
-				continue // could not be read: what was known of it stays
-			}
-			gone = append(gone, e)
 		}
 		return nil
 	})

@@ -79,6 +79,9 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 		return errors.New("the job is being served already")
 	}
 	defer func() { j.service.Store(nil); close(v.done) }()
+	if j.Serving != nil {
+		j.Serving()
+	}
 	if err := j.recover(ctx); err != nil {
 		return err
 	}

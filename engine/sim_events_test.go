@@ -463,6 +463,7 @@ func (h *history) handEdit(r *rand.Rand) bool {
 			u.Department, words = "By hand", "department"
 		case 2:
 			u.Active, words = !u.Active, fmt.Sprintf("active, %v now", !u.Active)
+			h.enabledByHand[a.ID] = u.Active
 		case 3:
 			u.GivenName, words = "Hand", "given name"
 		}

@@ -43,7 +43,9 @@ type history struct {
 	mails   int // how many new ones were given out
 	kept    map[string]ringcentraltest.User
 	written map[string]bool // accounts that a write of ours has changed or made
-	expired bool            // delta tokens have expired since the cycle began
+	// enabledByHand are accounts that only the target's list can tell are active.
+	enabledByHand map[string]bool
+	expired       bool // delta tokens have expired since the cycle began
 	// first: no cycle has come to its end, and only the target's list tells whose accounts there are.
 	first bool
 	// windows are what was true in this cycle and those before it, newest first.
@@ -134,7 +136,7 @@ func simulate(folder string, seed uint64) (fault, story string) {
 	h := &history{
 		seed: seed, random: r, plan: newPlan(r, seed), began: time.Now(), path: filepath.Join(folder, fmt.Sprint(seed, ".db")),
 		operator: rand.New(rand.NewPCG(seed, 0x6f70)),
-		names:    map[string]string{}, users: map[string]entratest.User{}, purged: map[string]bool{}, written: map[string]bool{},
+		names:    map[string]string{}, users: map[string]entratest.User{}, purged: map[string]bool{}, written: map[string]bool{}, enabledByHand: map[string]bool{},
 	}
 	h.net = &network{h: h, counts: map[string]int{}, closed: map[string]penalty{}}
 	defer func() { _ = os.Remove(h.path) }() // the folder goes anyway
@@ -322,6 +324,19 @@ func (h *history) settle() {
 		taken[mail] = true
 	}
 	h.reboot()
+	if chance(h.operator, 50) {
+		h.forgetEscrows()
+		for range 5 { // of changes that lag, a few are not seen until later ones
+			h.round++
+			h.pass(time.Hour)
+			h.run(cycle{kind: engine.Incremental})
+			if h.over() {
+				return
+			}
+			h.approve(true)
+		}
+		h.checkLeavers()
+	}
 	for i := range 6 {
 		h.round++
 		h.pass(25 * time.Hour)

@@ -76,6 +76,11 @@ func (h *history) restart(r *rand.Rand) {
 	}
 }
 
+// forgetEscrows has everybody tried again with the next cycle.
+func (h *history) forgetEscrows() {
+	h.must(h.process.job.Restart(h.process.ctx, engine.Reset{Escrows: true}))
+}
+
 // lose deletes the state file. What ringsync did before is as if somebody else had done it.
 func (h *history) lose() {
 	h.note("the state file is lost")

@@ -298,6 +298,21 @@ func (h *history) checkEqual() {
 	}
 }
 
+// checkLeavers: whoever is to have no phone has none, though no list of the target has been read for some time (S5).
+func (h *history) checkLeavers() {
+	for id, s := range h.standings() {
+		if h.protects(id, h.remembered(id)) {
+			continue
+		}
+		for _, a := range h.accountsOf(id) {
+			if _, keep := h.kept[a.ID]; keep || !s.removable || !a.Active || !h.written[a.ID] || h.enabledByHand[a.ID] || h.inherited(a.ID, id) {
+				continue
+			}
+			h.broken("S5", "%s (%s) has account %s still, which nobody has enabled by hand", h.name(id), s.cause, a.ID)
+		}
+	}
+}
+
 func (h *history) checkPerson(id string, all map[string]standing, p *state.Person) {
 	u, _ := h.user(id)
 	s, accounts := all[id], h.accountsOf(id)
@@ -336,6 +351,15 @@ func (h *history) checkPerson(id string, all map[string]standing, p *state.Perso
 			h.broken("S5", "account %s of %s differs: %v (mail: %q); the state: %s", a.ID, h.name(id), wrong, why, describe(p))
 		}
 	}
+}
+
+// remembered returns what the state knows of somebody, nil if nothing.
+func (h *history) remembered(id string) (p *state.Person) {
+	h.must(h.process.store.View(h.process.after(), func(v *state.View) (err error) {
+		p, err = v.Person(id)
+		return err
+	}))
+	return p
 }
 
 // inherited reports whether the state links an account that carries the person's mark to somebody else.

@@ -281,7 +281,7 @@ func (w *world) accountOf(person string) ringcentraltest.User {
 func (w *world) settled() {
 	w.t.Helper()
 	want := map[string]bool{}
-	for _, id := range w.dir.Assigned() {
+	for _, id := range w.dir.AssignedIn(entratest.Scope{Nested: w.setup.nested}) {
 		u, ok := w.dir.User(id)
 		if enabled, _ := u["accountEnabled"].(bool); ok && enabled && u["mail"] != nil && u["surname"] != nil && u["givenName"] != nil {
 			want[id] = true
