@@ -65,7 +65,9 @@ type control struct {
 	end   context.CancelFunc // no further command is taken
 	group errgroup.Group
 
-	// gate is held for reading by each command, and by whoever changes the daemon.
+	// door is held by each command until it is through the gate, and by whoever is about to change the daemon. gate is
+	// held for reading by each command, and by whoever changes the daemon.
+	door   sync.Mutex
 	gate   sync.RWMutex
 	daemon *daemon // nil: the socket is about to be closed
 }
@@ -78,7 +80,8 @@ func openControl(path string) (*control, error) {
 	}
 	ctx, end := context.WithCancel(context.Background())
 	c := &control{end: end}
-	c.gate.Lock()
+	c.hold()
+	c.take()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/command", c.command)
 	serve(ctx, &c.group, l, mux)
@@ -89,16 +92,20 @@ func openControl(path string) (*control, error) {
 func (c *control) give(d *daemon) {
 	c.daemon = d
 	c.gate.Unlock()
+	c.door.Unlock()
 }
 
-// take waits for the commands that are running, which the end of the daemon's context ends, and has those to come wait
-// for another daemon.
+// hold has the commands to come wait for another daemon.
+func (c *control) hold() { c.door.Lock() }
+
+// take waits for the commands that are running, which the end of the daemon's context ends. The control must be held.
 func (c *control) take() { c.gate.Lock() }
 
 // close ends the socket. The control must have been taken.
 func (c *control) close() error {
 	c.daemon = nil
 	c.gate.Unlock()
+	c.door.Unlock()
 	c.end()
 	return c.group.Wait()
 }
@@ -156,7 +163,9 @@ func (c *control) command(w http.ResponseWriter, r *http.Request) {
 
 // execute runs a command line for a caller on the job that is served.
 func (c *control) execute(ctx context.Context, asks *caller, args []string) (code int, err error) {
+	c.door.Lock()
 	c.gate.RLock()
+	c.door.Unlock()
 	defer c.gate.RUnlock()
 	if asks.daemon = c.daemon; asks.daemon == nil {
 		return 0, errStopping

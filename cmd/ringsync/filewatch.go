@@ -53,10 +53,11 @@ func newFileWatch(log *slog.Logger) *fileWatch {
 	return w
 }
 
-// follow says which files matter from now on, and in which folders every configuration does.
-func (w *fileWatch) follow(files map[string]bool, folders []string) {
+// follow says which files matter from now on, and in which folders every configuration does. It reports whether there is
+// a folder that was not watched before: what has changed in it until now is seen only by looking.
+func (w *fileWatch) follow(files map[string]bool, folders []string) (more bool) {
 	if w.notifier == nil {
-		return
+		return false
 	}
 	w.mu.Lock()
 	w.files, w.folders = files, folders
@@ -78,9 +79,12 @@ func (w *fileWatch) follow(files map[string]bool, folders []string) {
 		if !slices.Contains(watched, folder) {
 			if err := w.notifier.Add(folder); err != nil {
 				w.log.Debug("changes in a folder are seen within a minute, and not at once", "folder", folder, "error", err)
+			} else {
+				more = true
 			}
 		}
 	}
+	return more
 }
 
 // matters reports whether a change of that name in a watched folder may change a configuration. Kubernetes replaces the

@@ -146,7 +146,9 @@ func (f *fleet) attend(ctx context.Context, watch *fileWatch, hangup <-chan os.S
 	var since time.Time
 	anyway := false // somebody has asked for it
 	for {
-		watch.follow(f.watched())
+		if watch.follow(f.watched()) && settled == nil {
+			settled, since = time.After(settleTime), time.Now()
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,11 +57,13 @@ func (a *app) serve(ctx context.Context, j *job, socket *control, refused func()
 	var group *errgroup.Group
 	ctx, s.cancel = context.WithCancelCause(ctx)
 	group, ctx = errgroup.WithContext(ctx)
+	// Before that, the job would tell commands that nobody serves it.
+	j.engine.Serving = sync.OnceFunc(func() { socket.give(&daemon{job: j, ctx: ctx, refused: refused}) })
 	group.Go(func() error { notifier.Run(ctx); return nil })
 	group.Go(func() error { return j.engine.Serve(ctx, j.target, s.schedule) })
-	socket.give(&daemon{job: j, ctx: ctx, refused: refused})
 	go func() {
 		s.err = group.Wait()
+		j.engine.Serving() // whatever has failed, those who wait for the control socket get an answer
 		close(s.done)
 	}()
 	return s, nil
@@ -71,6 +74,7 @@ func (s *served) stop(why error) error {
 	s.cancel(why)
 	s.control.end()
 	<-s.done
+	s.control.hold()
 	s.control.take()
 	return errors.Join(s.err, s.control.close(), s.job.close())
 }
@@ -78,6 +82,7 @@ func (s *served) stop(why error) error {
 // release ends the work as stop does, but leaves the state and the control socket open for the job's successor. Commands
 // that come meanwhile wait for it.
 func (s *served) release(why error) error {
+	s.control.hold()
 	s.cancel(why)
 	<-s.done
 	s.control.take()
