@@ -428,7 +428,7 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		switch {
 		case p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled:
 			rulings[p.ID] = ruling{scope: state.Unassigned}
-		case j.outForGood(v, p):
+		case j.outForGood(v, p) && !r.back(p):
 			// Out already, on evidence of its own: nothing could follow from another answer.
 		default:
 			ask = append(ask, p.ID)
@@ -520,6 +520,17 @@ func (u unread) doubt(v *state.View, person string) error {
 		}
 	}
 	return nil
+}
+
+// back reports whether a row shows somebody in the directory who was deleted. Of the groups that they are in again, and
+// that have forgotten them, no change tells.
+func (r *reading) back(p *state.Person) bool {
+	if p.Scope != state.SoftDeleted && p.Scope != state.HardDeleted {
+		return false
+	}
+	_, waits := r.rows[p.ID]
+	_, shown := r.looked(p.ID)
+	return waits || shown
 }
 
 // outForGood reports whether somebody who is out of scope need not be asked about again: the account is off, nothing

@@ -175,6 +175,36 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
+// Somebody deleted, of whom full cycles have been told, comes back into groups of which no change tells: their own row is
+// all that says so, whenever it comes.
+func TestRestoredAfterAFullCycle(t *testing.T) {
+	for moment := range int64(20) {
+		w := newWorld(t, nil)
+		w.sync()
+		id := w.people[0]
+		w.dir.SoftDelete(id)
+		w.sync()
+		if w.sync(); w.accountOf(id).Active {
+			t.Fatal("whoever is deleted is active")
+		}
+		var n atomic.Int64
+		w.dir.OnRequest(func(*http.Request) {
+			if n.Add(1) == moment {
+				w.dir.Restore(id)
+			}
+		})
+		w.sync()
+		w.dir.OnRequest(nil)
+		w.dir.Restore(id)
+		w.kind = engine.Incremental
+		w.sync()
+		if !w.accountOf(id).Active {
+			t.Errorf("restored before request %d of a full cycle, %s is not active after the incremental one that follows", moment, id)
+		}
+		w.settled()
+	}
+}
+
 // Whoever has no accountEnabled keeps their account: only false is false.
 func TestUnsaidIsNotDisabled(t *testing.T) {
 	for _, kind := range []engine.Kind{engine.Full, engine.Incremental} {

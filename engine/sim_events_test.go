@@ -255,6 +255,7 @@ func (h *history) restore(r *rand.Rand) bool {
 		id := h.people[i]
 		if _, live := h.user(id); !live && !h.purged[id] && h.dir.Restore(id) {
 			h.changed(id)
+			h.restored[id] = true
 			h.note("%s is restored", h.name(id))
 			return true
 		}
@@ -463,7 +464,7 @@ func (h *history) handEdit(r *rand.Rand) bool {
 			u.Department, words = "By hand", "department"
 		case 2:
 			u.Active, words = !u.Active, fmt.Sprintf("active, %v now", !u.Active)
-			h.enabledByHand[a.ID] = u.Active
+			h.byHand[a.ExternalID] = true
 		case 3:
 			u.GivenName, words = "Hand", "given name"
 		}
@@ -477,6 +478,7 @@ func (h *history) handRemove(r *rand.Rand) bool {
 	if !ok {
 		return false
 	}
+	h.byHand[a.ExternalID] = true
 	h.note("account %s of %s is deleted by hand", a.ID, h.name(a.ExternalID))
 	return h.account.Remove(a.ID)
 }

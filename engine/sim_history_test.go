@@ -43,9 +43,11 @@ type history struct {
 	mails   int // how many new ones were given out
 	kept    map[string]ringcentraltest.User
 	written map[string]bool // accounts that a write of ours has changed or made
-	// enabledByHand are accounts that only the target's list can tell are active.
-	enabledByHand map[string]bool
-	expired       bool // delta tokens have expired since the cycle began
+	// byHand are people whose accounts somebody has enabled, disabled or deleted: only the target's list tells.
+	byHand map[string]bool
+	// restored are people who were deleted and are back.
+	restored map[string]bool
+	expired  bool // delta tokens have expired since the cycle began
 	// first: no cycle has come to its end, and only the target's list tells whose accounts there are.
 	first bool
 	// windows are what was true in this cycle and those before it, newest first.
@@ -136,7 +138,7 @@ func simulate(folder string, seed uint64) (fault, story string) {
 	h := &history{
 		seed: seed, random: r, plan: newPlan(r, seed), began: time.Now(), path: filepath.Join(folder, fmt.Sprint(seed, ".db")),
 		operator: rand.New(rand.NewPCG(seed, 0x6f70)),
-		names:    map[string]string{}, users: map[string]entratest.User{}, purged: map[string]bool{}, written: map[string]bool{}, enabledByHand: map[string]bool{},
+		names:    map[string]string{}, users: map[string]entratest.User{}, purged: map[string]bool{}, written: map[string]bool{}, byHand: map[string]bool{}, restored: map[string]bool{},
 	}
 	h.net = &network{h: h, counts: map[string]int{}, closed: map[string]penalty{}}
 	defer func() { _ = os.Remove(h.path) }() // the folder goes anyway
@@ -335,7 +337,7 @@ func (h *history) settle() {
 			}
 			h.approve(true)
 		}
-		h.checkLeavers()
+		h.checkComings()
 	}
 	for i := range 6 {
 		h.round++

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringsync/connectors/entra/entratest"
@@ -41,6 +42,8 @@ type network struct {
 	counts  map[string]int     // how often each request came in this round
 	closed  map[string]penalty // by group
 	journal []*write
+	// lostRows: a list of members has been short.
+	lostRows atomic.Bool
 }
 
 // penalty is a time of which a process has been told that it is to send nothing.
@@ -237,6 +240,7 @@ func (n *network) thin(res *http.Response, r *rand.Rand) *http.Response {
 			kept = append(kept, row)
 		}
 	}
+	n.lostRows.Store(true)
 	n.h.note("graph: members: %d of %d rows", len(kept), len(rows))
 	page["value"], _ = json.Marshal(kept) // what was JSON still is
 	body, _ = json.Marshal(page)

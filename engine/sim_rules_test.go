@@ -298,17 +298,30 @@ func (h *history) checkEqual() {
 	}
 }
 
-// checkLeavers: whoever is to have no phone has none, though no list of the target has been read for some time (S5).
-func (h *history) checkLeavers() {
-	for id, s := range h.standings() {
+// checkComings: whoever is to have no phone has none, and whoever is to have one has it, though no list of the target has
+// been read for some time (S5).
+func (h *history) checkComings() {
+	all := h.standings()
+	for id, s := range all {
 		if h.protects(id, h.remembered(id)) {
 			continue
 		}
-		for _, a := range h.accountsOf(id) {
-			if _, keep := h.kept[a.ID]; keep || !s.removable || !a.Active || !h.written[a.ID] || h.enabledByHand[a.ID] || h.inherited(a.ID, id) {
-				continue
+		accounts := h.accountsOf(id)
+		for _, a := range accounts {
+			_, keep := h.kept[a.ID]
+			switch {
+			case keep || !h.written[a.ID] || h.byHand[id] || h.inherited(a.ID, id):
+			case s.removable && a.Active:
+				h.broken("S5", "%s (%s) has account %s still", h.name(id), s.cause, a.ID)
+			case s.creatable && !a.Active:
+				h.broken("S5", "%s has account %s, which is not active", h.name(id), a.ID)
 			}
-			h.broken("S5", "%s (%s) has account %s still, which nobody has enabled by hand", h.name(id), s.cause, a.ID)
+		}
+		if h.remembered(id) == nil && (h.restored[id] || h.net.lostRows.Load()) {
+			continue // only a read of everybody brings up whoever was never known and is in groups that say nothing of it
+		}
+		if u, _ := h.user(id); len(accounts) == 0 && s.creatable && fit(u) && !h.byHand[id] && h.blocked(id, all, map[string]bool{}) == "" {
+			h.broken("S5", "%s has no account; the state: %s", h.name(id), describe(h.remembered(id)))
 		}
 	}
 }

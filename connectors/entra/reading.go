@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,6 +31,10 @@ type reading struct {
 	assigned map[connectors.Edge]struct{} // assignments as last listed
 	chains   []chain
 	users    string // link
+	// passed is the first link from which a full read has passed over changes of people who are not in sight: whoever was
+	// restored meanwhile is in groups that will say nothing of it, so the next read begins there. "": there were none.
+	passed     string
+	passedOver int // how many changes that were
 	// groups are those that have come into sight; true while they are known whole.
 	groups map[string]bool
 	found  []string // groups to be read
@@ -226,7 +231,10 @@ func (r *reading) consume(ctx context.Context) error {
 	}
 	q := r.c.usersFrom(true)
 	q.template, q.link, q.stored = "", r.users, r.stored
-	r.users, err = r.c.users(ctx, q, r.userChanges)
+	passed := r.passedOver
+	if r.users, err = r.c.users(ctx, q, r.userChanges); r.passedOver > passed && r.passed == "" {
+		r.passed = q.link
+	}
 	return err
 }
 
@@ -235,6 +243,7 @@ func (r *reading) consume(ctx context.Context) error {
 func (r *reading) userChanges(objects []object) error {
 	for _, o := range objects {
 		if r.follow && !r.isSeen(o.row.ID) && o.row.Removed == connectors.NotRemoved {
+			r.passedOver++
 			continue
 		}
 		if err := r.row(o.row); err != nil {
@@ -305,7 +314,7 @@ func (r *reading) listAssignments(ctx context.Context, last bool) error {
 // no longer reachable is followed until the next full read, because only edges kept elsewhere could tell, and one that
 // could not be read is named, because nothing would bring it into sight again.
 func (r *reading) mark() error {
-	m := mark{Version: markVersion, Settings: r.c.settings(), App: r.app.ID, DefaultAccess: r.defaultAccess, Users: r.users}
+	m := mark{Version: markVersion, Settings: r.c.settings(), App: r.app.ID, DefaultAccess: r.defaultAccess, Users: cmp.Or(r.passed, r.users)}
 	nested := r.c.opts.NestedGroups
 	direct := map[string]bool{}
 	for e := range r.assigned {
