@@ -109,7 +109,7 @@ func (j *Job) touched(ctx context.Context, r *reading) ([]string, error) {
 				}
 			}
 		}
-		for child, n := range r.graph.crowd.all() {
+		for child, n := range r.graph.crowd.All() {
 			for l := range r.graph.linksAt(n) {
 				if e := r.graph.edge(child, *l); stored(v, e) {
 					l.stored = true

@@ -120,11 +120,12 @@ func doneCounters(s plan.Summary) map[string]int {
 // apply writes one outcome down and returns what to report of it.
 func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error) {
 	now := x.job.Now()
-	p, err := tx.Person(o.id)
+	p := &x.record
+	found, err := tx.FillPerson(p, o.id)
 	if err != nil {
 		return plan.Change{}, err
 	}
-	if p == nil {
+	if !found {
 		if o.person == nil || o.person.TargetID != "" && tx.PersonByTarget(o.person.TargetID) != "" {
 			return plan.Change{}, nil // the account has gone over to somebody else meanwhile
 		}

@@ -80,7 +80,7 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 	rulings = map[string]ruling{}
 	err = j.eachPerson(ctx, func(p *state.Person) error {
 		s, seen := r.looked(p.ID)
-		rule := ruling{scope: p.Scope, reason: p.Reason, listed: l.linked[p.TargetID]}
+		rule := ruling{scope: p.Scope, reason: p.Reason, listed: l.linked.Has(p.TargetID)}
 		if row, drifted := l.drift[p.ID]; drifted {
 			rule.row = &row
 		}
@@ -119,7 +119,7 @@ func (j *Job) survey(ctx context.Context, r *reading, l *listing) (rulings map[s
 func (r *reading) tellSkip(p *state.Person, rule ruling) {
 	then := *p
 	then.Scope, then.Reason = rule.scope, rule.reason
-	if d := r.job.Policy.Decide(&then); d.Skip != "" {
+	if d := r.job.Policy.Outline(&then); d.Skip != "" {
 		r.skipped[p.ID] = plan.Skipped{Source: sourceRef(p), Reason: d.Skip}
 	}
 }
@@ -153,7 +153,7 @@ func (j *Job) eachPerson(ctx context.Context, fn func(*state.Person) error) erro
 // place returns the class that the person's record earns as it stands. A removal that is held stays held; the rest of
 // the change, if there is any, goes on.
 func (j *Job) place(p *state.Person) state.Class {
-	d := j.Policy.Decide(p)
+	d := j.Policy.Outline(p)
 	// A create may have been sent, so the account is looked for: and disabled if the person has left, linked if they are
 	// as they are no fit subject of a create.
 	maybeSent := p.Unsettled || p.Class == state.ClassCreate || p.Class == state.ClassRemove
@@ -350,7 +350,7 @@ func (j *Job) rule(p *state.Person, rule ruling) (class state.Class, adds bool) 
 
 // stillHeld reports whether there still is something to hold.
 func (j *Job) stillHeld(p *state.Person) bool {
-	return p.Vanished && p.Scope == state.InScope || j.Policy.Decide(p).Removal
+	return p.Vanished && p.Scope == state.InScope || j.Policy.Outline(p).Removal
 }
 
 // enter writes one ruling down.

@@ -109,7 +109,7 @@ func (j *Job) deepen(ctx context.Context, target TargetReader, l *listing) (warn
 	}
 	byAccount := map[string]*state.Person{}
 	err = j.eachPerson(ctx, func(p *state.Person) error {
-		if l.linked[p.TargetID] && l.fresh(p) {
+		if l.linked.Has(p.TargetID) && l.fresh(p) {
 			byAccount[p.TargetID] = p.Clone()
 		}
 		return nil

@@ -43,8 +43,9 @@ type kept struct {
 	people map[string][]byte // packed records
 	room   int
 	full   bool // nobody else is kept
-	// claims counts how many people have asked for a matching value, by its hash: of two who want the same both are
-	// stored, and that two values share a hash has no other consequence.
+	// claims counts how many of them have asked for a matching value, by its hash: of two who want the same both are
+	// stored, and that two values share a hash has no other consequence. Of those who are not kept the state knows by the
+	// time that matters.
 	claims map[uint64]int
 	seed   maphash.Seed
 }
@@ -64,18 +65,18 @@ func (r *reading) keep(p *state.Person) (bool, error) {
 	if k == nil {
 		return false, nil
 	}
-	for _, value := range r.job.matching(p) {
-		k.claims[maphash.String(k.seed, value)]++
-	}
 	before, again := k.people[p.ID]
 	if k.full && !again {
 		return false, nil
+	}
+	for _, value := range r.job.matching(p) {
+		k.claims[maphash.String(k.seed, value)]++
 	}
 	record, err := r.job.store.Pack(p)
 	if err != nil {
 		return false, err
 	}
-	k.people[p.ID] = record
+	k.people[strings.Clone(p.ID)] = record // their id may be a part of all that was read of them
 	k.room += len(before) - len(record)
 	if !again {
 		k.room -= keptOverhead
@@ -119,7 +120,7 @@ func (j *Job) divert(ctx context.Context, r *reading, l *listing) error {
 				others[id] = record
 				continue
 			}
-			if class, _ := j.rule(&p, ruling{scope: s.scope, reason: s.why}); class != state.ClassCreate || j.Policy.Decide(&p).Action != plan.Create {
+			if class, _ := j.rule(&p, ruling{scope: s.scope, reason: s.why}); class != state.ClassCreate || j.Policy.Outline(&p).Action != plan.Create {
 				others[id] = record
 				continue
 			}

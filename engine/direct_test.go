@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,5 +70,26 @@ func TestDirectPathOverflows(t *testing.T) {
 	w.settled()
 	if r := w.diff(); len(r.Changes) != 0 {
 		t.Errorf("%d changes are left to do", len(r.Changes))
+	}
+}
+
+// Two who want the same mail: which of them is kept for the direct path, or both, or neither, makes no difference.
+func TestDirectPathOfTwoWithOneMail(t *testing.T) {
+	for _, room := range []int{0, 60 * 600, 1 << 20} {
+		w := newWorld(t, func(s *setup) { s.people, s.groups = 150, 7 })
+		for i := range 75 {
+			w.dir.UpdateUser(w.people[2*i], map[string]any{"mail": fmt.Sprintf("shared%d@contoso.com", i)})
+			w.dir.UpdateUser(w.people[2*i+1], map[string]any{"mail": fmt.Sprintf("Shared%d@contoso.com", i)})
+		}
+		db, err := bolt.Open(w.path, bolt.Options{Create: true})
+		w.must(err)
+		job, target := w.job(db)
+		job.SetDirectRoom(room)
+		r, err := job.Sync(t.Context(), target, 0)
+		w.must(err)
+		w.must(db.Close())
+		if posts := w.account.Requests()["POST /Users"]; r.Summary.Create != 0 || r.Summary.Escrowed != 150 || posts != 0 {
+			t.Errorf("with room for %d bytes: %+v, %d creates were sent", room, r.Summary, posts)
+		}
 	}
 }

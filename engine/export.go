@@ -71,6 +71,8 @@ type exporter struct {
 	lateList uint32
 
 	tally tally
+
+	record state.Person // of whoever's outcome is being put down
 }
 
 // tally is what the exporter did since it began or since a report began.

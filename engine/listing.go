@@ -17,8 +17,9 @@ type listing struct {
 	job     *Job
 	began   time.Time
 	summary connectors.ListSummary
-	// linked are the account ids of ours that the list showed.
-	linked map[string]bool
+	// linked are the account ids of ours that the list showed. One that is taken for another one is thought to be there,
+	// and is looked at in the next cycle.
+	linked *connectors.Hashes
 	// drift holds the rows that differ from what is known, by person.
 	drift map[string]connectors.Resource
 	// free are the accounts that nobody is linked to, by matching value.
@@ -43,7 +44,7 @@ type listing struct {
 func (j *Job) list(ctx context.Context, target TargetReader) (*listing, error) {
 	l := &listing{
 		job: j, began: j.Now(),
-		linked: map[string]bool{}, unlinked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string][]connectors.Resource{},
+		linked: connectors.NewHashes(), unlinked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string][]connectors.Resource{},
 	}
 	var err error
 	l.summary, err = target.List(ctx, func(r connectors.Resource) error {
@@ -70,7 +71,7 @@ func (l *listing) take(v *state.View, r connectors.Resource) error {
 		}
 		return nil
 	}
-	l.linked[r.ID] = true
+	l.linked.Add(r.ID)
 	p := &l.record
 	if found, err := v.FillPerson(p, holder); !found || err != nil {
 		return err

@@ -154,10 +154,7 @@ func (x *exporter) log(tx *state.Tx, o *outcome, c plan.Change, p *state.Person,
 	if o.linked {
 		entry.Steps = append(entry.Steps, state.Step{Type: "matching", Status: "success", Description: "matched account " + o.person.TargetID})
 	}
-	entry.Modified = make([]state.Modified, 0, len(c.Attributes))
-	for _, a := range c.Attributes {
-		entry.Modified = append(entry.Modified, state.Modified(a))
-	}
+	entry.Modified = c.Attributes
 	switch {
 	case c.Status == plan.StatusHeld:
 		hold(entry, c.Held)

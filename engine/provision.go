@@ -260,7 +260,7 @@ func (d *demand) ask(ctx context.Context) error {
 func (d *demand) known(ctx context.Context) (*graph, error) {
 	known, now := newGraph(), d.read.graph
 	known.root = known.number(now.parents[now.root])
-	for child, n := range now.crowd.all() {
+	for child, n := range now.crowd.All() {
 		for l := range now.linksAt(n) {
 			if l.group {
 				known.add(now.edge(child, *l))

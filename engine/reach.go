@@ -14,8 +14,8 @@ type graph struct {
 	parents []string
 	numbers map[string]int32
 	// crowd numbers the children. Most have one link, which is in first by their number; more has what else there is.
-	crowd *crowd
-	first []link
+	crowd *connectors.Crowd
+	first connectors.Numbered[link]
 	more  map[int32][]link
 	// complete parents were read whole; doubtful ones could not be, and why.
 	complete map[int32]bool
@@ -34,7 +34,7 @@ type link struct {
 
 func newGraph() *graph {
 	return &graph{
-		root: -1, numbers: map[string]int32{}, crowd: newCrowd(), more: map[int32][]link{},
+		root: -1, numbers: map[string]int32{}, crowd: connectors.NewCrowd(), more: map[int32][]link{},
 		complete: map[int32]bool{}, doubtful: map[int32]error{},
 	}
 }
@@ -51,11 +51,11 @@ func (g *graph) number(id string) int32 {
 }
 
 // links yields the links of a child.
-func (g *graph) links(child string) iter.Seq[*link] { return g.linksAt(g.crowd.find(child)) }
+func (g *graph) links(child string) iter.Seq[*link] { return g.linksAt(g.crowd.Find(child)) }
 
 func (g *graph) linksAt(n int32) iter.Seq[*link] {
 	return func(yield func(*link) bool) {
-		if n < 0 || int(n) >= len(g.first) || !g.first[n].there || !yield(&g.first[n]) {
+		if !g.first.Get(n).there || !yield(g.first.At(n)) {
 			return
 		}
 		more := g.more[n]
@@ -73,8 +73,8 @@ func (g *graph) add(e connectors.Edge) {
 		return
 	}
 	child := connectors.FoldID(e.Child)
-	n := g.crowd.number(child)
-	if first := at(&g.first, n); first.there {
+	n := g.crowd.Number(child)
+	if first := g.first.At(n); first.there {
 		g.more[n] = append(g.more[n], g.link(e))
 	} else {
 		*first = g.link(e)
@@ -87,20 +87,21 @@ func (g *graph) add(e connectors.Edge) {
 func (g *graph) remove(e connectors.Edge) {
 	g.reachable = nil
 	gone := g.link(e)
-	n := g.crowd.find(connectors.FoldID(e.Child))
+	n := g.crowd.Find(connectors.FoldID(e.Child))
 	var rest []link
 	for l := range g.linksAt(n) {
 		if l.parent != gone.parent || l.role != gone.role {
 			rest = append(rest, *l)
 		}
 	}
-	if n < 0 || int(n) >= len(g.first) {
+	if !g.first.Get(n).there {
 		return
 	}
 	delete(g.more, n)
-	g.first[n] = link{}
+	first := g.first.At(n)
+	*first = link{}
 	if len(rest) > 0 {
-		g.first[n] = rest[0]
+		*first = rest[0]
 	}
 	if len(rest) > 1 {
 		g.more[n] = rest[1:]
@@ -235,7 +236,7 @@ func (g *graph) fresh(gone []connectors.Edge) iter.Seq[connectors.Edge] {
 				return
 			}
 		}
-		for child, n := range g.crowd.all() {
+		for child, n := range g.crowd.All() {
 			for l := range g.linksAt(n) {
 				if !l.stored && !yield(g.edge(child, *l)) {
 					return

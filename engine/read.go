@@ -33,7 +33,7 @@ type reading struct {
 
 	// seen says of the people whose rows came what looked unpacks, by their number in the graph's crowd; remarks has what
 	// most need no words for. removed are those of whom the source says that they left the directory.
-	seen    []uint8
+	seen    connectors.Numbered[uint8]
 	remarks map[int32]seen
 	removed map[string]connectors.Removal
 	// rows wait for the end of the read if the mapping uses roles, which edges that come later may still change, and if
@@ -90,12 +90,12 @@ const (
 
 // look notes what a row says of somebody.
 func (r *reading) look(id string, s seen) {
-	n := r.graph.crowd.number(id)
+	n := r.graph.crowd.Number(id)
 	mark := markSeen | uint8(s.scope)<<markScope
 	if s.dormant {
 		mark |= markDormant
 	}
-	*at(&r.seen, n) = mark
+	*r.seen.At(n) = mark
 	delete(r.remarks, n)
 	if s.why != "" || s.unfit != "" {
 		r.remarks[n] = s
@@ -104,20 +104,21 @@ func (r *reading) look(id string, s seen) {
 
 // looked returns what somebody's row said, false if none came.
 func (r *reading) looked(id string) (s seen, ok bool) {
-	n := r.graph.crowd.find(id)
-	if n < 0 || int(n) >= len(r.seen) || r.seen[n] == 0 {
+	n := r.graph.crowd.Find(id)
+	mark := r.seen.Get(n)
+	if mark == 0 {
 		return seen{}, false
 	}
 	if s, ok := r.remarks[n]; ok {
 		return s, true
 	}
-	return seen{scope: state.Scope(r.seen[n] >> markScope), dormant: r.seen[n]&markDormant != 0}, true
+	return seen{scope: state.Scope(mark >> markScope), dormant: mark&markDormant != 0}, true
 }
 
 // overlook forgets what somebody's row said.
 func (r *reading) overlook(id string) {
-	if n := r.graph.crowd.find(id); n >= 0 && int(n) < len(r.seen) {
-		r.seen[n] = 0
+	if n := r.graph.crowd.Find(id); r.seen.Get(n) != 0 {
+		*r.seen.At(n) = 0
 		delete(r.remarks, n)
 	}
 }
@@ -213,7 +214,8 @@ func (r *reading) Row(row connectors.Row) error {
 
 // release lets go of what was needed to decide, which is much where people are many; sending them takes a while.
 func (r *reading) release() {
-	r.graph, r.seen, r.remarks, r.removed, r.rows, r.lost, r.gone = nil, nil, nil, nil, nil, nil, nil
+	r.graph, r.remarks, r.removed, r.rows, r.lost, r.gone = nil, nil, nil, nil, nil, nil
+	r.seen = connectors.Numbered[uint8]{}
 }
 
 // finish evaluates what had to wait and stores the rest.

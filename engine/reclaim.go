@@ -72,7 +72,7 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 		}
 	}
 	for _, p := range found {
-		l.linked[p.TargetID] = true
+		l.linked.Add(p.TargetID)
 	}
 	l.strangers -= len(found)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -178,13 +179,18 @@ func (s *Store) Pack(p *Person) ([]byte, error) {
 	if b == nil {
 		return nil, ErrUnbound
 	}
-	var room [1024]byte
-	record, err := appendPerson(room[:0], p, b.dictionary)
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	record, err := appendPerson((*room)[:0], p, b.dictionary)
 	if err != nil {
 		return nil, fmt.Errorf("pack person %s: %w", p.ID, err)
 	}
+	*room = record
 	return bytes.Clone(record), nil
 }
+
+// rooms are for packing people.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // Unpack fills p, whose room is used again, with what Pack made of the person of that id.
 func (s *Store) Unpack(p *Person, id string, record []byte) error {

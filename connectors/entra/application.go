@@ -97,8 +97,8 @@ func (c *Client) everyAssignment(ctx context.Context, app connectors.App, take f
 		template:   "/servicePrincipals/{id}/appRoleAssignedTo?$top=999",
 		params:     map[string]string{"id": app.ID},
 	}
-	return walk(ctx, c, q, list[assignmentPage], func(p assignmentPage) error {
-		for _, a := range p.Value {
+	return walk(ctx, c, q, assignments, func(p assignmentPage) error {
+		for _, a := range p.rows {
 			if err := take(a); err != nil {
 				return err
 			}

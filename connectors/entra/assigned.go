@@ -27,6 +27,6 @@ func (c *Client) Assignments(ctx context.Context, stored []byte, sink connectors
 // Members reads the members of these groups: a Row and an Edge for each, groups among them if nested groups are
 // followed, and Complete or Incomplete for every group. Errors: as Full.
 func (c *Client) Members(ctx context.Context, groups []string, sink connectors.Sink) error {
-	r := &reading{c: c, sink: sink, groups: map[string]bool{}}
+	r := &reading{c: c, sink: sink, limited: map[string]struct{}{}, groups: map[string]bool{}}
 	return gather(ctx, c.opts.PageConcurrency, groups, c.members, r.member)
 }

@@ -33,10 +33,7 @@ func (c *Client) usersFrom(latest bool) query {
 
 // users walks a chain of users to its end and returns the link to go on from.
 func (c *Client) users(ctx context.Context, q query, take func([]object) error) (link string, err error) {
-	err = walk(ctx, c, q, c.sel.objects, func(p objectPage) error {
-		link = p.delta
-		return take(p.objects)
-	})
+	link, err = c.walkObjects(ctx, q, take)
 	if err == nil && link == "" {
 		err = fail(ctx, q, errNoDelta)
 	}

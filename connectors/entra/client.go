@@ -128,6 +128,16 @@ func walk[P page](ctx context.Context, c *Client, q query, decode func([]byte) (
 	}
 }
 
+// walkObjects is walk for lists of objects, of which take gets some at a time, and returns the last page's deltaLink.
+func (c *Client) walkObjects(ctx context.Context, q query, take func([]object) error) (delta string, err error) {
+	decode := func(body []byte) (objectPage, error) { return c.sel.pieces(body, take) }
+	err = walk(ctx, c, q, decode, func(p objectPage) error {
+		delta = p.delta
+		return p.refused
+	})
+	return delta, err
+}
+
 // walkOnce reports as late an error after the first page that says that Graph no longer takes the token.
 func walkOnce[P page](ctx context.Context, c *Client, q query, decode func([]byte) (P, error), take func(P) error) (late bool, err error) {
 	seen := map[string]bool{}

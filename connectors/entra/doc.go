@@ -6,6 +6,7 @@
 // the caller's business.
 //
 // Caveats. Requests go through the Graph SDK's core adapter, never through its generated request builders: those take
-// minutes to compile and cannot tell null from absent. A page is decoded whole before anything of it is emitted, so a
-// body cut short emits nothing. Nothing is ever waited for between two pages: skip tokens live minutes.
+// minutes to compile and cannot tell null from absent. A body has come whole before anything of it is emitted, so one cut
+// short emits nothing; of one that is garbled further on, what comes before that may have been emitted. Nothing is ever
+// waited for between two pages: skip tokens live minutes.
 package entra

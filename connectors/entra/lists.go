@@ -79,16 +79,12 @@ func (p idPage) check() error {
 
 // assignmentPage is a page of appRoleAssignedTo.
 type assignmentPage struct {
-	Next  string       `json:"@odata.nextLink"`
-	Value []assignment `json:"value"`
+	next string
+	rows []assignment
 }
 
 // assignment is what counts of an appRoleAssignment (Graph resource). A principal may hold several, one for each role.
-type assignment struct {
-	Principal string `json:"principalId"`
-	Type      string `json:"principalType"`
-	Role      string `json:"appRoleId"`
-}
+type assignment struct{ Principal, Type, Role string }
 
 // The principalType of those who can be in scope; the third is ServicePrincipal.
 const (
@@ -96,16 +92,58 @@ const (
 	principalGroup = "Group"
 )
 
-func (p assignmentPage) following() string { return p.Next }
+func (p assignmentPage) following() string { return p.next }
 
-func (p assignmentPage) check() error {
-	for _, a := range p.Value {
-		if a.Principal == "" || a.Type == "" || a.Role == "" {
-			return errors.New("an assignment without principal, type or role")
+// assignments decodes a page of appRoleAssignedTo. All of them are listed in every cycle, so they are read token by token
+// as people are, and types and roles, which are few, are kept once.
+func assignments(body []byte) (p assignmentPage, err error) {
+	s := scanner{data: body}
+	few := map[string]string{}
+	word := func() string {
+		raw := s.text()
+		word, known := few[string(raw)]
+		if !known {
+			word = string(raw)
+			few[word] = word
+		}
+		return word
+	}
+	var a assignment
+	property := func(name []byte) {
+		switch string(name) {
+		case "principalId":
+			a.Principal = string(s.text())
+		case "principalType":
+			a.Type = word()
+		case "appRoleId":
+			a.Role = word()
+		default:
+			s.skip()
 		}
 	}
-	if p.Value == nil {
-		return errNoValue
+	listed := false
+	s.object(func(name []byte) {
+		switch string(name) {
+		case "value":
+			listed = true
+			s.array(func() {
+				a = assignment{}
+				if s.object(property); s.err == nil && (a.Principal == "" || a.Type == "" || a.Role == "") {
+					s.fail("an assignment without principal, type or role")
+				}
+				p.rows = append(p.rows, a)
+			})
+		case "@odata.nextLink":
+			p.next = string(s.text())
+		default:
+			s.skip()
+		}
+	})
+	if err := s.end(); err != nil {
+		return assignmentPage{}, err
 	}
-	return nil
+	if !listed {
+		return assignmentPage{}, errNoValue
+	}
+	return p, nil
 }

@@ -35,10 +35,12 @@ type object struct {
 	row  connectors.Row
 }
 
-// objectPage is a page of users, of members, or of a users delta.
+// objectPage is a page of users, of members, or of a users delta. Where its objects were taken piece by piece, only the
+// links are in it, and why somebody refused to take any more.
 type objectPage struct {
 	next, delta string
 	objects     []object
+	refused     error
 }
 
 func (p objectPage) following() string { return p.next }
@@ -49,6 +51,7 @@ type objectDecoder struct {
 	scanner
 	sel  *selection
 	page objectPage
+	take func([]object) error // of a piece of the page; nil if the page is to be kept whole
 
 	// Of the object at hand. Its texts are collected and become one string, cut up, at its end.
 	values      []connectors.Value
@@ -71,8 +74,13 @@ func newObjectDecoder(sel *selection, data []byte) *objectDecoder {
 }
 
 // objects decodes a page of a list.
-func (s *selection) objects(body []byte) (objectPage, error) {
+func (s *selection) objects(body []byte) (objectPage, error) { return s.pieces(body, nil) }
+
+// pieces decodes a page of a list and hands its objects to take, so many at a time: several pages are in hand at once, and
+// their people take twice the room of the text. What comes before an error has been taken by then.
+func (s *selection) pieces(body []byte, take func([]object) error) (objectPage, error) {
 	d := newObjectDecoder(s, body)
+	d.take = take
 	listed := false
 	d.scanner.object(func(name []byte) {
 		switch string(name) {
@@ -87,13 +95,32 @@ func (s *selection) objects(body []byte) (objectPage, error) {
 			d.skip()
 		}
 	})
-	if err := d.end(); err != nil {
-		return objectPage{}, err
+	err := d.end()
+	if err == nil && len(d.page.objects) > 0 {
+		d.hand()
 	}
-	if !listed {
+	switch {
+	case d.page.refused != nil:
+		return d.page, nil
+	case err != nil:
+		return objectPage{}, err
+	case !listed:
 		return objectPage{}, errors.New("no value in it")
 	}
 	return d.page, nil
+}
+
+var errRefused = errors.New("nothing more is taken")
+
+// hand hands over the objects read so far, if somebody takes them.
+func (d *objectDecoder) hand() {
+	if d.take == nil {
+		return
+	}
+	if d.page.refused = d.take(d.page.objects); d.page.refused != nil {
+		d.err = errRefused
+	}
+	d.page.objects = nil
 }
 
 // one decodes a single user.
@@ -106,7 +133,7 @@ func (s *selection) one(body []byte) (connectors.Row, error) {
 	return d.page.objects[0].row, nil
 }
 
-// blockRows is how many rows share one allocation of values.
+// blockRows is how many rows share one allocation of values, and make a piece.
 const blockRows = 64
 
 // object reads one object and appends it to the page.
@@ -140,7 +167,9 @@ func (d *objectDecoder) object() {
 	if d.wasRemoved {
 		o.row.Removed, o.row.Values = d.removed, nil
 	}
-	d.page.objects = append(d.page.objects, o)
+	if d.page.objects = append(d.page.objects, o); len(d.page.objects) == blockRows {
+		d.hand()
+	}
 }
 
 // property reads one property of an object.

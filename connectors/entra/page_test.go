@@ -109,7 +109,7 @@ func TestPageThatCannotBeTrue(t *testing.T) {
 // A list without its rows must never pass for an empty one.
 func TestListsThatCannotBeTrue(t *testing.T) {
 	for _, body := range []string{``, `{}`, `{"value":null}`, `[]`, `{"error":{"code":"x"}}`} {
-		if _, err := list[assignmentPage]([]byte(body)); err == nil {
+		if _, err := assignments([]byte(body)); err == nil {
 			t.Errorf("%s passed for a page of assignments", body)
 		}
 		if _, err := list[groupPage]([]byte(body)); err == nil {
@@ -126,7 +126,7 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 		`{"value":[{"principalId":"a","principalType":"User"}]}`,
 		`{"value":[{"principalType":"User","appRoleId":"r"}]}`,
 	} {
-		if _, err := list[assignmentPage]([]byte(body)); err == nil {
+		if _, err := assignments([]byte(body)); err == nil {
 			t.Errorf("%s passed for a page of assignments", body)
 		}
 	}

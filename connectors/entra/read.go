@@ -191,6 +191,6 @@ func (c *Client) begin(ctx context.Context, sink connectors.Sink) (*reading, err
 		return nil, err
 	}
 	app.DefaultAccess = IncludeDefaultAccess(AccessAuto, app.Roles)
-	r := &reading{c: c, sink: sink, app: app, seen: map[[16]byte]struct{}{}, groups: map[string]bool{}}
+	r := &reading{c: c, sink: sink, app: app, seen: connectors.NewCrowd(), limited: map[string]struct{}{}, assigned: newRoster(), groups: map[string]bool{}}
 	return r, sink.App(app)
 }

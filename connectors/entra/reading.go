@@ -1,13 +1,11 @@
 package entra
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
-	"strings"
 
 	"ringsync/connectors"
 )
@@ -25,10 +23,11 @@ type reading struct {
 	// stored: the chains come from a mark and may have expired.
 	stored bool
 
-	seen   map[[16]byte]struct{} // people whose row has been emitted; nil if nobody will ask
-	wanted []string              // people to be read in bulk unless seen by then
+	seen    *connectors.Crowd   // people whose row has been emitted; nil if nobody will ask
+	limited map[string]struct{} // those of them whose last row was of limited information
+	wanted  []connectors.GUID   // people to be read in bulk unless seen by then
 
-	assigned map[connectors.Edge]struct{} // assignments as last listed
+	assigned *roster // assignments as last listed
 	chains   []chain
 	users    string // link
 	// passed is the first link from which a full read has passed over changes of people who are not in sight: whoever was
@@ -49,13 +48,14 @@ const mostFailed = 3
 // brings them whole or tells which permission is missing.
 func (r *reading) row(row connectors.Row) error {
 	if row.Removed == connectors.NotRemoved && !whole(row.Values) {
-		delete(r.seen, personKey(row.ID))
-		r.wanted = append(r.wanted, row.ID)
+		r.limited[row.ID] = struct{}{}
+		r.want(row.ID)
 		return nil
 	}
 	if r.seen != nil {
-		r.seen[personKey(row.ID)] = struct{}{}
+		r.seen.Number(row.ID)
 	}
+	delete(r.limited, row.ID)
 	return r.sink.Row(row)
 }
 
@@ -65,7 +65,7 @@ func (r *reading) edge(e connectors.Edge) error {
 		if e.Group {
 			r.find(e.Child)
 		} else if r.follow && !r.isSeen(e.Child) {
-			r.wanted = append(r.wanted, e.Child)
+			r.want(e.Child)
 		}
 	}
 	return r.sink.Edge(e)
@@ -80,27 +80,42 @@ func (r *reading) find(group string) {
 }
 
 func (r *reading) isSeen(id string) bool {
-	_, ok := r.seen[personKey(id)]
-	return ok
+	if r.seen == nil || r.seen.Find(id) < 0 {
+		return false
+	}
+	_, limited := r.limited[id]
+	return !limited
 }
 
-// personKey is an object id in 16 bytes: a million of them are to be remembered.
-func personKey(id string) (key [16]byte) {
-	if hexed := strings.ReplaceAll(id, "-", ""); len(id) == 36 && len(hexed) == 32 {
-		if _, err := hex.Decode(key[:], []byte(hexed)); err == nil {
-			return key
+// want notes somebody to be read in bulk. What is no object id cannot be.
+func (r *reading) want(id string) {
+	if guid, ok := connectors.ParseGUID(id); ok {
+		r.wanted = append(r.wanted, guid)
+	}
+}
+
+// readWanted reads in bulk whom no page has brought, some at a time: there may be a million of them.
+func (r *reading) readWanted(ctx context.Context) error {
+	const some = 32 * idsPerCall
+	wanted := r.wanted
+	r.wanted = nil
+	slices.SortFunc(wanted, func(a, b connectors.GUID) int { return bytes.Compare(a[:], b[:]) })
+	var ids []string
+	read := func() error {
+		err := r.c.People(ctx, ids, r.row)
+		ids = ids[:0]
+		return err
+	}
+	for _, guid := range slices.Compact(wanted) {
+		if id := guid.String(); !r.isSeen(id) {
+			if ids = append(ids, id); len(ids) == some {
+				if err := read(); err != nil {
+					return err
+				}
+			}
 		}
 	}
-	sum := sha256.Sum256([]byte(id))
-	return [16]byte(sum[:])
-}
-
-// readWanted reads in bulk whom no page has brought.
-func (r *reading) readWanted(ctx context.Context) error {
-	slices.Sort(r.wanted)
-	ids := slices.DeleteFunc(slices.Compact(r.wanted), r.isSeen)
-	r.wanted = nil
-	return r.c.People(ctx, ids, r.row)
+	return read()
 }
 
 // portion is a piece of one group's members, or its end.
@@ -139,9 +154,7 @@ func (c *Client) members(ctx context.Context, group string, emit func(portion) e
 		template:   "/groups/{id}/members?$top=999&$select={select}",
 		params:     map[string]string{"id": group, "select": c.sel.query},
 	}
-	err := walk(ctx, c, q, c.sel.objects, func(p objectPage) error {
-		return emit(portion{group: group, objects: p.objects})
-	})
+	_, err := c.walkObjects(ctx, q, func(objects []object) error { return emit(portion{group: group, objects: objects}) })
 	return emit(portion{group: group, ended: true, err: err})
 }
 
@@ -286,24 +299,20 @@ func (r *reading) groupChanges(p groupPage) error {
 // listAssignments emits the assignments as they are now, takes back those that are no longer so, and completes the
 // application if last.
 func (r *reading) listAssignments(ctx context.Context, last bool) error {
-	now := map[connectors.Edge]struct{}{}
+	r.assigned.begin()
 	leftOut, err := r.c.assignments(ctx, r.app, r.defaultAccess, func(e connectors.Edge) error {
-		now[e] = struct{}{}
+		r.assigned.add(e)
 		return r.edge(e)
 	})
 	if err != nil {
 		return err
 	}
 	r.leftOut = leftOut
-	for e := range r.assigned {
-		if _, still := now[e]; !still {
-			e.Present = false
-			if err := r.edge(e); err != nil {
-				return err
-			}
+	for e := range r.assigned.gone(r.app.ID) {
+		if err := r.edge(e); err != nil {
+			return err
 		}
 	}
-	r.assigned = now
 	if !last {
 		return nil
 	}
@@ -316,10 +325,7 @@ func (r *reading) listAssignments(ctx context.Context, last bool) error {
 func (r *reading) mark() error {
 	m := mark{Version: markVersion, Settings: r.c.settings(), App: r.app.ID, DefaultAccess: r.defaultAccess, Users: cmp.Or(r.passed, r.users)}
 	nested := r.c.opts.NestedGroups
-	direct := map[string]bool{}
-	for e := range r.assigned {
-		direct[e.Child] = true
-	}
+	direct := r.assigned.groups()
 	for _, ch := range r.chains {
 		ch.Groups = slices.DeleteFunc(slices.Clone(ch.Groups), func(id string) bool {
 			return !r.groups[id] || !nested && !direct[id]

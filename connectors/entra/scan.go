@@ -111,24 +111,25 @@ func (s *scanner) text() []byte {
 	if !s.expect('"') {
 		return nil
 	}
-	start, plain := s.pos, true
-	for s.pos < len(s.data) {
-		switch c := s.data[s.pos]; {
+	start, plain, all := s.pos, true, byte(0)
+	for pos := start; pos < len(s.data); pos++ {
+		c := s.data[pos]
+		all |= c
+		switch {
 		case c == '"':
-			raw := s.data[start:s.pos]
-			s.pos++
-			if plain && utf8.Valid(raw) {
+			raw := s.data[start:pos]
+			s.pos = pos + 1
+			if plain && (all < utf8.RuneSelf || utf8.Valid(raw)) {
 				return raw
 			}
 			return s.unquote(s.data[start-1 : s.pos])
 		case c == '\\':
 			plain = false
-			s.pos += 2
+			pos++
 		case c < ' ':
+			s.pos = pos
 			s.fail("control character in a string")
 			return nil
-		default:
-			s.pos++
 		}
 	}
 	s.pos = len(s.data)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 
 	"ringsync/connectors"
 )
@@ -87,10 +86,7 @@ func (c *cursor) count(n *int) error {
 // whoever is missing does not exist.
 func Walk(ctx context.Context, fetch func(ctx context.Context, start int) (Page, error), yield func(connectors.Resource) error) (connectors.ListSummary, error) {
 	var sum connectors.ListSummary
-	// Hashes instead of ids: eight bytes an account, with a million accounts too. That two ids of one account list
-	// share a 64-bit hash is a matter of 1 in 10^7 even then, and an unseen row proves nothing.
-	seen := map[uint64]struct{}{}
-	seed := maphash.MakeSeed()
+	seen := connectors.NewHashes() // an unseen row proves nothing
 	idle := false
 	for start := 1; ; {
 		page, err := fetch(ctx, start)
@@ -105,11 +101,9 @@ func Walk(ctx context.Context, fetch func(ctx context.Context, start int) (Page,
 				nameless++
 				continue
 			}
-			h := maphash.String(seed, r.ID)
-			if _, ok := seen[h]; ok {
+			if !seen.Add(r.ID) {
 				continue
 			}
-			seen[h] = struct{}{}
 			fresh++
 			if err := yield(r); err != nil {
 				return sum, err

@@ -103,7 +103,13 @@ func (d Decision) Slots() []int {
 //
 // A removal for a cause looks at nothing but the link and active: no mapping, required attribute, conflict or
 // address may keep a leaver's phone alive.
-func (c *Policy) Decide(p *state.Person) Decision {
+func (c *Policy) Decide(p *state.Person) Decision { return c.decide(p, true) }
+
+// Outline is Decide, but does not list what a create sends: that takes a kilobyte, and of most people in a first sync only
+// the kind of change is asked, several times.
+func (c *Policy) Outline(p *state.Person) Decision { return c.decide(p, false) }
+
+func (c *Policy) decide(p *state.Person, whole bool) Decision {
 	var d Decision
 	switch {
 	case p.Scope == state.ScopeUnknown:
@@ -112,6 +118,8 @@ func (c *Policy) Decide(p *state.Person) Decision {
 		return Decision{Skip: "protected by safety.protect"}
 	case p.Scope != state.InScope:
 		d = c.deprovision(p)
+	case p.TargetID == "" && !whole:
+		d = Decision{Action: Create, Reason: reasonNew}
 	case p.TargetID == "":
 		d = c.create(p)
 	default:

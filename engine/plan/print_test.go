@@ -81,7 +81,7 @@ func TestWriteLog(t *testing.T) {
 		{Time: at, Action: "create", Status: "success", Source: ada, Target: c.Target, Reason: "in scope, no account yet",
 			Modified: []state.Modified{{Name: "title", Old: connectors.NullValue(), New: connectors.StringValue("Engineer")}}, Warnings: []string{"the address was left out"}},
 		{Time: at.Add(time.Second), Action: "disable", Status: "failure", Source: ada, Target: c.Target, Reason: c.Reason,
-			Modified: []state.Modified{state.Modified(c.Attributes[0])}, Code: "Conflict", Error: "no\nway"},
+			Modified: []state.Modified{c.Attributes[0]}, Code: "Conflict", Error: "no\nway"},
 	}
 	const want = `2026-03-04 05:00:00Z  success  create   Ada �[31mLovelace <ada@contoso.com> → 7  (in scope, no account yet)
       title: "Engineer"

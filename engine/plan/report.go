@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 
-	"ringsync/connectors"
 	"ringsync/state"
 )
 
@@ -34,12 +33,8 @@ type Change struct {
 	Held uint32 `json:"held,omitempty"`
 }
 
-// Attribute is one attribute of a change.
-type Attribute struct {
-	Name string           `json:"name"`
-	Old  connectors.Value `json:"old"`
-	New  connectors.Value `json:"new"`
-}
+// Attribute is one attribute of a change, as the provisioning log has it.
+type Attribute = state.Modified
 
 // Skipped is a person about whom nothing is done, and why.
 type Skipped struct {
