@@ -194,6 +194,7 @@ func (j *Job) readAll(ctx context.Context, target TargetReader, rd *round) (*rea
 		return nil, err
 	}
 	r := j.newReading(ctx, target)
+	r.first = rd.first
 	if j.mayKeep(rd) {
 		r.kept = newKept(j.directRoom)
 	}

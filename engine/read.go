@@ -14,7 +14,7 @@ import (
 
 // batchSize is how many people one transaction holds: enough that an fsync costs little a person, few enough that
 // memory stays small.
-const batchSize = 1000
+const batchSize = 500
 
 // reading takes the facts of one read of the source. It maps each row as it comes and stores what is wanted of the
 // person, so that rows need not be kept; it decides nothing, because only the end of the read tells who is in scope.
@@ -48,6 +48,8 @@ type reading struct {
 	// doubts are people who are left as they are because the source did not say where they stand.
 	doubts []string
 
+	// first: nobody was known when the read began, so the state need not be asked about whoever comes for the first time.
+	first bool
 	// kept are people on the direct path until it is decided whether they may go it, direct those who do: packed records.
 	kept   *kept
 	direct map[string][]byte
@@ -288,6 +290,10 @@ func (r *reading) person(id string) (*state.Person, error) {
 		if record, ok := r.kept.people[id]; ok {
 			return &r.record, r.job.store.Unpack(&r.record, id, record)
 		}
+	}
+	if _, again := r.looked(id); r.first && !again {
+		r.record = state.Person{ID: id, Attributes: r.record.Attributes[:0]}
+		return &r.record, nil
 	}
 	err := r.job.store.View(r.ctx, func(v *state.View) error {
 		_, err := v.FillPerson(&r.record, id)

@@ -3,6 +3,7 @@ package entra
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -74,12 +75,9 @@ func isGUID(id string) bool {
 // bulk reads at most idsPerCall people.
 func (c *Client) bulk(ctx context.Context, ids []string, emit func([]connectors.Row) error) error {
 	if len(ids) > idsPerFilter && !c.noGetByIDs.Load() {
-		rows, served, err := c.byIDs(ctx, ids)
-		if err != nil {
+		served, err := c.byIDs(ctx, ids, emit)
+		if served || err != nil {
 			return err
-		}
-		if served {
-			return emit(rows)
 		}
 		c.noGetByIDs.Store(true)
 	}
@@ -102,12 +100,14 @@ func (c *Client) bulk(ctx context.Context, ids []string, emit func([]connectors.
 	return nil
 }
 
+var errNotHeeded = errors.New("$select was not heeded")
+
 // byIDs asks directoryObjects/getByIds. served is false when the permission is missing or $select was not heeded: that
-// it is, is not documented.
-func (c *Client) byIDs(ctx context.Context, ids []string) (rows []connectors.Row, served bool, err error) {
+// it is, is not documented. Some people may have been emitted by then.
+func (c *Client) byIDs(ctx context.Context, ids []string, emit func([]connectors.Row) error) (served bool, err error) {
 	body, err := json.Marshal(map[string][]string{"ids": ids, "types": {"user"}})
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	q := query{
 		op:         "read people by id",
@@ -116,23 +116,26 @@ func (c *Client) byIDs(ctx context.Context, ids []string) (rows []connectors.Row
 		params:     map[string]string{"select": c.sel.query},
 		post:       body,
 	}
-	served = true
-	err = walk(ctx, c, q, c.sel.objects, func(p objectPage) error {
-		for _, o := range p.objects {
-			served = served && whole(o.row.Values)
-			rows = append(rows, o.row)
+	_, err = c.walkObjects(ctx, q, func(objects []object) error {
+		rows := make([]connectors.Row, len(objects))
+		for i, o := range objects {
+			if !whole(o.row.Values) {
+				return errNotHeeded
+			}
+			rows[i] = o.row
 		}
-		return nil
+		return emit(rows)
 	})
 	if e := refused(err, http.StatusForbidden, http.StatusBadRequest); e != nil {
 		c.log.Info("people are read in batches of 300, because directoryObjects/getByIds is refused", "status", e.Status,
 			"faster with", permObjects)
-		return nil, false, nil
+		return false, nil
 	}
-	if !served {
+	if errors.Is(err, errNotHeeded) {
 		c.log.Info("people are read in batches of 300, because directoryObjects/getByIds does not heed $select")
+		return false, nil
 	}
-	return rows, served, err
+	return err == nil, err
 }
 
 // filterQuery asks for at most idsPerFilter people.
