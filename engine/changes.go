@@ -111,6 +111,9 @@ func (j *Job) touched(ctx context.Context, r *reading) ([]string, error) {
 		}
 		for child, n := range r.graph.crowd.All() {
 			for l := range r.graph.linksAt(n) {
+				if l.stored {
+					continue
+				}
 				if e := r.graph.edge(child, *l); stored(v, e) {
 					l.stored = true
 				} else {

@@ -69,15 +69,15 @@ func (g *graph) linksAt(n int32) iter.Seq[*link] {
 
 func (g *graph) add(e connectors.Edge) {
 	g.reachable = nil
-	if g.has(e) {
+	child := connectors.FoldID(e.Child)
+	n, wanted := g.crowd.Number(child), g.link(e)
+	if g.same(n, wanted) != nil {
 		return
 	}
-	child := connectors.FoldID(e.Child)
-	n := g.crowd.Number(child)
 	if first := g.first.At(n); first.there {
-		g.more[n] = append(g.more[n], g.link(e))
+		g.more[n] = append(g.more[n], wanted)
 	} else {
-		*first = g.link(e)
+		*first = wanted
 	}
 	if e.Group {
 		g.number(child) // it leads to its parent, whether or not anybody is known to be in it
@@ -138,8 +138,12 @@ func (g *graph) isComplete(parent string) bool {
 func (g *graph) has(e connectors.Edge) bool { return g.find(e) != nil }
 
 func (g *graph) find(e connectors.Edge) *link {
-	wanted := g.link(e)
-	for l := range g.links(connectors.FoldID(e.Child)) {
+	return g.same(g.crowd.Find(connectors.FoldID(e.Child)), g.link(e))
+}
+
+// same returns the link of child n to that parent in that role, nil if there is none.
+func (g *graph) same(n int32, wanted link) *link {
+	for l := range g.linksAt(n) {
 		if l.parent == wanted.parent && l.role == wanted.role {
 			return l
 		}

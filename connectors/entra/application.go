@@ -97,7 +97,11 @@ func (c *Client) everyAssignment(ctx context.Context, app connectors.App, take f
 		template:   "/servicePrincipals/{id}/appRoleAssignedTo?$top=999",
 		params:     map[string]string{"id": app.ID},
 	}
-	return walk(ctx, c, q, assignments, func(p assignmentPage) error {
+	// The next page is on its way while the rows of one are taken.
+	list := func(ctx context.Context, q query, emit func(assignmentPage) error) error {
+		return walk(ctx, c, q, assignments, emit)
+	}
+	return gather(ctx, 1, []query{q}, list, func(p assignmentPage) error {
 		for _, a := range p.rows {
 			if err := take(a); err != nil {
 				return err

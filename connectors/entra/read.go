@@ -23,7 +23,7 @@ func (c *Client) Full(ctx context.Context, sink connectors.Sink) error {
 	if err != nil {
 		return err
 	}
-	r.follow = !c.opts.ScopeAll
+	r.follow, r.relists = !c.opts.ScopeAll, true
 	r.defaultAccess = IncludeDefaultAccess(c.opts.DefaultAccess, r.app.Roles)
 	if c.opts.ScopeAll {
 		return r.everyUser(ctx)

@@ -20,6 +20,8 @@ type reading struct {
 	leftOut       int // assignments that did not count
 	// follow: people who come into sight by an edge alone are read as well.
 	follow bool
+	// relists: assignments are listed more than once, so all are remembered. Of groups the mark asks as well.
+	relists bool
 	// stored: the chains come from a mark and may have expired.
 	stored bool
 
@@ -301,7 +303,9 @@ func (r *reading) groupChanges(p groupPage) error {
 func (r *reading) listAssignments(ctx context.Context, last bool) error {
 	r.assigned.begin()
 	leftOut, err := r.c.assignments(ctx, r.app, r.defaultAccess, func(e connectors.Edge) error {
-		r.assigned.add(e)
+		if r.relists || e.Group {
+			r.assigned.add(e)
+		}
 		return r.edge(e)
 	})
 	if err != nil {
