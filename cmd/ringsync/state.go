@@ -21,7 +21,8 @@ func newStateCommand(a *app) *cobra.Command {
 	if a.caller == nil {
 		commands = append(commands, newImportCommand(a))
 	}
-	return newGroup("state", "Back up what the job remembers, write it as text, and read it back", commands...)
+	commands = append(commands, newCompactCommand(a))
+	return newGroup("state", "Back up what the job remembers, write it as text and read it back, and compact it", commands...)
 }
 
 // kept is what state prints of what it did.
@@ -114,6 +115,77 @@ Exit codes: 0 imported; 1 failed, or there is a state file already; 64 wrong usa
 			return err
 		},
 	}
+}
+
+// compacted is what state compact prints.
+type compacted struct {
+	Job    string `json:"job"`
+	File   string `json:"file"`
+	Before int64  `json:"bytesBefore"`
+	After  int64  `json:"bytesAfter"`
+}
+
+func newCompactCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "compact",
+		Short: "Make the state file as small as what is in it, also while the daemon uses it",
+		Long: `Writes what is in the state file into a new one, which takes its place, so that room that was freed goes back to the
+disk. Freed room is used again by itself, so this pays after much has gone for good: thousands of people, or a long
+provisioning log of which log.keep or log.size keep less than before. Every record is read and checked on the way.
+
+It needs room on the disk for the new file beside the old one. While it works, a second for every hundred megabytes or
+so, the job reads on and writes nothing. Whatever goes wrong, the file is as it was. Not on Windows; a state in etcd is
+compacted by etcd.
+
+Exit codes: 0 done; 1 failed, and the file is as it was; 64 wrong usage or configuration.`,
+		Example: `  ringsync state compact
+  ringsync state compact -c contoso.yaml --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.wantsFile(); err != nil {
+				return err
+			}
+			compact := func(j *job) (compacted, error) { return j.compact(cmd.Context()) }
+			return onJob(cmd.Context(), a, works, compact, func(c compacted) error {
+				switch {
+				case a.json:
+					a.printJSON(c)
+				case !a.quiet:
+					fmt.Fprintf(a.stdout, "%s: %s had %.1f MB and has %.1f MB\n", c.Job, c.File, float64(c.Before)/1e6, float64(c.After)/1e6)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// wantsFile returns why there is no state file of the job, so that none is made.
+func (a *app) wantsFile() error {
+	if a.caller != nil {
+		return nil // of a job that is served there is one
+	}
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	if c.State.Etcd != nil {
+		return fmt.Errorf("the state of job %s is in etcd, which compacts itself: see docs/scale.md", c.Job)
+	}
+	if _, err := os.Stat(c.State.Path); errors.Is(err, fs.ErrNotExist) {
+		return (&job{config: c}).missing()
+	}
+	return nil
+}
+
+func (j *job) compact(ctx context.Context) (c compacted, err error) {
+	file, ok := j.records.(fileRecords)
+	if !ok {
+		return c, fmt.Errorf("the state of job %s is in etcd, which compacts itself: see docs/scale.md", j.config.Job)
+	}
+	c = compacted{Job: j.config.Job, File: file.Path(), Before: file.Size()}
+	err = file.Compact(ctx)
+	c.After = file.Size()
+	return c, err
 }
 
 // place makes a path that the caller names one that a daemon finds as well.

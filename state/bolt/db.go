@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -46,15 +47,29 @@ type Options struct {
 // DB is an open state file. It meets state.DB.
 type DB struct {
 	path     string
-	bolt     *bbolt.DB
+	swap     sync.Mutex // guards now and the beginning of transactions
+	now      *opened
+	old      sync.WaitGroup // files that Compact has replaced and that somebody still reads
 	owner    owner
 	readOnly bool
-	sums     bool          // the values end with their checksums
 	turn     chan struct{} // holds the one Update at a time, so that waiting for it can be cancelled
 	closed   atomic.Bool
 	// broken is set when bbolt broke off a write halfway: what it holds in memory is then not to be trusted to write
 	// again.
 	broken atomic.Pointer[state.DamagedError]
+}
+
+// opened is a file that bbolt has opened.
+type opened struct {
+	bolt  *bbolt.DB
+	sums  bool           // the values end with their checksums
+	users sync.WaitGroup // transactions
+}
+
+// transaction is one of bbolt's, in a file that stays open until it ends.
+type transaction struct {
+	*bbolt.Tx
+	of *opened
 }
 
 // Open opens a state file. The error is an *InUseError if another process (or another DB of this one) has it, a
@@ -78,7 +93,7 @@ func Open(path string, options Options) (*DB, error) {
 		_ = os.Remove(path)
 	}
 	if err != nil {
-		if db.bolt != nil {
+		if db.now != nil {
 			_ = db.Close()
 		}
 		return nil, err
@@ -131,11 +146,13 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 			return file, err
 		},
 	}
-	protect(func() { db.bolt, err = bbolt.Open(db.path, 0o600, options) })
+	now := new(opened)
+	protect(func() { now.bolt, err = bbolt.Open(db.path, 0o600, options) })
 	panicked = false
 	switch {
 	case err == nil:
-		db.bolt.AllocSize = growth
+		now.bolt.AllocSize = growth
+		db.now = now
 		if !db.readOnly {
 			db.owner = claim(db.path)
 		}
@@ -168,14 +185,14 @@ func isSystem(err error) bool {
 // prepare makes sure that the file is whole and ours, and that there is a bucket for every space.
 func (db *DB) prepare(created bool) error {
 	missing := false
-	err := db.view(func(tx *bbolt.Tx) (err error) {
+	err := db.view(func(tx *transaction) (err error) {
 		protect(func() { missing, err = db.examine(tx) })
 		return err
 	})
 	if err != nil || !missing || db.readOnly {
 		return err
 	}
-	err = db.update(func(tx *bbolt.Tx) (err error) {
+	err = db.update(func(tx *transaction) (err error) {
 		protect(func() { err = db.addBuckets(tx) })
 		return err
 	})
@@ -188,12 +205,12 @@ func (db *DB) prepare(created bool) error {
 // sumsBucket is empty. That it is there says that values end with their checksums.
 var sumsBucket = []byte("sums")
 
-func (db *DB) addBuckets(tx *bbolt.Tx) error {
+func (db *DB) addBuckets(tx *transaction) error {
 	if first, _ := tx.Cursor().First(); first == nil {
 		if _, err := tx.CreateBucket(sumsBucket); err != nil {
 			return err
 		}
-		db.sums = true
+		tx.of.sums = true
 	}
 	for _, space := range state.Spaces {
 		if _, err := tx.CreateBucketIfNotExists([]byte{byte(space)}); err != nil {
@@ -217,7 +234,7 @@ func syncFolder(path string) error {
 }
 
 // examine looks at what is cheap to look at: that the file is as long as it says, and that its buckets are ours.
-func (db *DB) examine(tx *bbolt.Tx) (missing bool, err error) {
+func (db *DB) examine(tx *transaction) (missing bool, err error) {
 	info, err := os.Stat(db.path)
 	if err != nil {
 		return false, fmt.Errorf("open state file: %w", err)
@@ -236,7 +253,7 @@ func (db *DB) examine(tx *bbolt.Tx) (missing bool, err error) {
 			return false, db.damaged(fmt.Errorf("it has a bucket %q", name))
 		}
 	}
-	db.sums = tx.Bucket(sumsBucket) != nil
+	tx.of.sums = tx.Bucket(sumsBucket) != nil
 	for _, space := range state.Spaces {
 		missing = missing || tx.Bucket([]byte{byte(space)}) == nil
 	}
@@ -246,8 +263,8 @@ func (db *DB) examine(tx *bbolt.Tx) (missing bool, err error) {
 // verify reads the file from end to end, at the speed of the disk. The error is a *state.DamagedError if anything in it
 // is not what was written.
 func (db *DB) verify() error {
-	return db.view(func(tx *bbolt.Tx) error {
-		r := db.reader(tx)
+	return db.view(func(tx *transaction) error {
+		r := tx.reader()
 		for _, space := range state.Spaces {
 			for key := range r.Scan(space, nil, nil) {
 				if r.Get(space, key) == nil { // keys within the tree are wrong, or out of order
@@ -279,7 +296,7 @@ func (db *DB) View(ctx context.Context, fn func(state.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return db.view(func(tx *bbolt.Tx) error { return fn(db.reader(tx)) })
+	return db.view(func(tx *transaction) error { return fn(tx.reader()) })
 }
 
 // Update meets state.DB. An error of the disk leaves the file as it was.
@@ -300,28 +317,28 @@ func (db *DB) Update(ctx context.Context, fn func(state.Writer) error) error {
 	case broken != nil:
 		return broken
 	}
-	return db.update(func(tx *bbolt.Tx) error { return fn(&writer{db.reader(tx)}) })
+	return db.update(func(tx *transaction) error { return fn(&writer{tx.reader()}) })
 }
 
-func (db *DB) view(fn func(*bbolt.Tx) error) (err error) {
+func (db *DB) view(fn func(*transaction) error) (err error) {
 	defer db.guard(&err, false)
 	defer faultsPanic(faultsPanic(true))
 	tx, err := db.begin(false)
 	if err != nil {
 		return err
 	}
-	defer rollback(tx)
+	defer tx.end()
 	return fn(tx)
 }
 
-func (db *DB) update(fn func(*bbolt.Tx) error) (err error) {
+func (db *DB) update(fn func(*transaction) error) (err error) {
 	defer db.guard(&err, true)
 	defer faultsPanic(faultsPanic(true))
 	tx, err := db.begin(true)
 	if err != nil {
 		return err
 	}
-	defer rollback(tx)
+	defer tx.end()
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -332,19 +349,30 @@ func (db *DB) update(fn func(*bbolt.Tx) error) (err error) {
 	return nil
 }
 
-func (db *DB) begin(writable bool) (tx *bbolt.Tx, err error) {
-	protect(func() { tx, err = db.bolt.Begin(writable) })
+func (db *DB) begin(writable bool) (tx *transaction, err error) {
+	db.swap.Lock()
+	now := db.now
+	now.users.Add(1)
+	db.swap.Unlock()
+	defer func() {
+		if tx == nil {
+			now.users.Done()
+		}
+	}()
+	var begun *bbolt.Tx
+	protect(func() { begun, err = now.bolt.Begin(writable) })
 	switch {
 	case errors.Is(err, bolterrors.ErrDatabaseNotOpen):
 		return nil, state.ErrClosed
 	case err != nil:
 		return nil, fmt.Errorf("read state file %s: %w", db.path, err)
 	}
-	return tx, nil
+	return &transaction{begun, now}, nil
 }
 
-// rollback ends a transaction that has not ended; after a commit there is nothing to do.
-func rollback(tx *bbolt.Tx) {
+// end ends a transaction, if a commit has not done so.
+func (tx *transaction) end() {
+	defer tx.of.users.Done()
 	protect(func() { _ = tx.Rollback() }) // an error says only that it has ended
 }
 
@@ -356,7 +384,8 @@ func (db *DB) Close() error {
 	db.turn <- struct{}{}
 	defer func() { <-db.turn }()
 	db.owner.leave()
-	if err := db.bolt.Close(); err != nil {
+	db.old.Wait()
+	if err := db.now.bolt.Close(); err != nil {
 		return fmt.Errorf("close state file %s: %w", db.path, err)
 	}
 	return nil

@@ -5,6 +5,7 @@ package bolt_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +48,27 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	t.Run("create", testFullDiskOnCreate)
+	t.Run("compact", testFullDiskOnCompact)
 	t.Run("update", testFullDiskOnUpdate)
+}
+
+func testFullDiskOnCompact(t *testing.T) {
+	folder := t.TempDir()
+	db := airy(t, filepath.Join(folder, "contoso.db"))
+	want := everything(t, db)
+	lift := limitFiles(t, 1<<20)
+	err := db.Compact(t.Context())
+	lift()
+	if damage, ok := errors.AsType[*state.DamagedError](err); err == nil || ok {
+		t.Errorf("%v, %v", err, damage)
+	}
+	if got, left := everything(t, db), files(t, folder); !maps.Equal(got, want) || len(left) != 2 {
+		t.Errorf("%d records of %d; what failed left %v", len(got), len(want), left)
+	}
+	put(t, db, state.SpaceMeta, "a", "afterwards")
+	if err := db.Compact(t.Context()); err != nil {
+		t.Error("once there is room:", err)
+	}
 }
 
 func testFullDiskOnCreate(t *testing.T) {

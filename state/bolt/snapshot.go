@@ -19,7 +19,7 @@ import (
 type Snapshot struct {
 	db   *DB
 	open sync.RWMutex // Views hold it for reading
-	tx   *bbolt.Tx    // nil once closed
+	tx   *transaction // nil once closed
 	turn sync.Mutex   // a bbolt transaction is not for several goroutines: one call into it at a time
 }
 
@@ -48,7 +48,7 @@ func (s *Snapshot) View(ctx context.Context, fn func(state.Reader) error) (err e
 	}
 	defer s.db.guard(&err, false)
 	defer faultsPanic(faultsPanic(true))
-	return fn(&sharedReader{s.db.reader(s.tx), &s.turn})
+	return fn(&sharedReader{s.tx.reader(), &s.turn})
 }
 
 // Close lets go of the moment, once the Views that are running have ended. Closing again does nothing.
@@ -56,7 +56,7 @@ func (s *Snapshot) Close() error {
 	s.open.Lock()
 	defer s.open.Unlock()
 	if s.tx != nil {
-		rollback(s.tx)
+		s.tx.end()
 		s.tx = nil
 	}
 	return nil

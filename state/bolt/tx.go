@@ -23,7 +23,7 @@ type reader struct {
 	cursors [len(state.Spaces)]*bbolt.Cursor
 }
 
-func (db *DB) reader(tx *bbolt.Tx) *reader { return &reader{tx: tx, sums: db.sums} }
+func (tx *transaction) reader() *reader { return &reader{tx: tx.Tx, sums: tx.of.sums} }
 
 // bucket returns the bucket of a space, nil in a file that was opened for reading before it was finished.
 func (r *reader) bucket(space state.Space) *bbolt.Bucket {
