@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"hash/maphash"
 	"iter"
@@ -88,6 +89,12 @@ func (c *Crowd) ID(n int32) string {
 		return id
 	}
 	return key.String()
+}
+
+// Compare tells the order of the ids of two numbers: among GUIDs that of their bytes.
+func (c *Crowd) Compare(a, b int32) int {
+	one, other := c.ids.At(a), c.ids.At(b)
+	return bytes.Compare(one[:], other[:])
 }
 
 // All yields every id with its number, in the order of numbers.

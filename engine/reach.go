@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -231,7 +232,8 @@ func (g *graph) known(e connectors.Edge) bool {
 	return false
 }
 
-// fresh yields the edges to be written: those gone and then those that the state lacks.
+// fresh yields the edges to be written: those gone and then those that the state lacks, parent by parent in the order of
+// the children's ids. That is how the state has them, and to write a million of them all over it takes many times as long.
 func (g *graph) fresh(gone []connectors.Edge) iter.Seq[connectors.Edge] {
 	return func(yield func(connectors.Edge) bool) {
 		for _, e := range gone {
@@ -240,9 +242,21 @@ func (g *graph) fresh(gone []connectors.Edge) iter.Seq[connectors.Edge] {
 				return
 			}
 		}
-		for child, n := range g.crowd.All() {
+		var children []int32
+		for n := range int32(g.crowd.Len()) {
 			for l := range g.linksAt(n) {
-				if !l.stored && !yield(g.edge(child, *l)) {
+				if !l.stored {
+					children = append(children, n)
+					break
+				}
+			}
+		}
+		slices.SortFunc(children, func(a, b int32) int {
+			return cmp.Or(cmp.Compare(g.first.Get(a).parent, g.first.Get(b).parent), g.crowd.Compare(a, b))
+		})
+		for _, n := range children {
+			for l := range g.linksAt(n) {
+				if !l.stored && !yield(g.edge(g.crowd.ID(n), *l)) {
 					return
 				}
 			}
