@@ -31,17 +31,17 @@ func (j *Job) audit(ctx context.Context, v *service) error {
 		}
 		if still, err := j.still(ctx); err != nil {
 			return err
-		} else if still || Phase(j.progress.phase.Load()) != PhaseIdle {
+		} else if still || j.refused() != nil || Phase(j.progress.phase.Load()) != PhaseIdle {
 			continue
 		}
 		p, err := j.nextAudited(ctx)
-		if err != nil {
+		if err != nil && !isUnwritable(err) {
 			return err
 		}
-		if p == nil {
+		if p == nil || err != nil {
 			continue
 		}
-		if err := j.auditOne(ctx, v, p); err != nil {
+		if err := j.auditOne(ctx, v, p); err != nil && !isUnwritable(err) {
 			return fmt.Errorf("audit account %s of %s: %w", p.TargetID, p.Name(), err)
 		}
 	}

@@ -34,6 +34,7 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 	var answers []plan.Change
 	x.mu.Unlock()
 	quarantineChanged := false
+	undo := x.undo(group)
 	err := x.job.store.Update(ctx, func(tx *state.Tx) (err error) {
 		summary, served, changes, answers = plan.Summary{}, plan.Summary{}, nil, nil
 		for i := range group {
@@ -68,6 +69,7 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 		return err
 	})
 	if err != nil {
+		undo() // or a group that is tried again would count twice
 		return err
 	}
 	x.job.logged()
@@ -91,6 +93,41 @@ func (x *exporter) commit(ctx context.Context, group []outcome) error {
 		x.job.progress.exported.Add(1)
 	}
 	return nil
+}
+
+// undo returns what takes back all that the exporter itself notes while it writes a group down.
+func (x *exporter) undo(group []outcome) func() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	type notes struct {
+		tries   int
+		later   time.Time
+		refused *conflict
+	}
+	before := make(map[string]notes, len(group))
+	for i := range group {
+		id := group[i].id
+		before[id] = notes{x.tries[id], x.later[id], x.refused[id]}
+	}
+	exhausted, cautious, lateList := x.exhausted, x.cautious, x.lateList
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.exhausted, x.cautious, x.lateList = exhausted, cautious, lateList
+		for id, n := range before {
+			restore(x.tries, id, n.tries)
+			restore(x.later, id, n.later)
+			restore(x.refused, id, n.refused)
+		}
+	}
+}
+
+// restore gives a key the value that it had; the zero value is none.
+func restore[V comparable](m map[string]V, key string, value V) {
+	var none V
+	if m[key] = value; value == none {
+		delete(m, key)
+	}
 }
 
 // credit adds what was done, and what failed, to the record of the cycle that it was done for: of a served job that goes on

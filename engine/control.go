@@ -265,8 +265,10 @@ func (j *Job) Approve(ctx context.Context, list uint32, people []string) (approv
 
 // Status is how a job stands.
 type Status struct {
-	Job        string         `json:"job"`
-	State      string         `json:"state"` // idle, reading, deciding, exporting, paused, quarantined, stopped
+	Job   string `json:"job"`
+	State string `json:"state"` // idle, reading, deciding, exporting, paused, quarantined, stopped, blocked
+	// Unwritable is there while a job that is being served cannot write its state.
+	Unwritable *Unwritable    `json:"unwritable,omitempty"`
 	Paused     *time.Time     `json:"paused,omitempty"`
 	Quarantine *Quarantine    `json:"quarantine,omitempty"`
 	Progress   ProgressCounts `json:"progress"`
@@ -284,6 +286,12 @@ type Status struct {
 	LastGood  *state.Cycle `json:"lastGoodCycle,omitempty"`
 	NextCycle *time.Time   `json:"nextCycle,omitempty"`
 	Held      []HeldList   `json:"held"`
+}
+
+// Unwritable is since when, and why, nothing can be stored, and so nothing is read or sent.
+type Unwritable struct {
+	Since time.Time `json:"since"`
+	Error string    `json:"error"`
 }
 
 // goodDepth is how many cycles back Status looks for one that succeeded.
@@ -319,7 +327,7 @@ func (j *Job) drained(target Target, s Status) *time.Time {
 		pending += s.Outbox[class.String()]
 	}
 	f, ok := target.(Forecaster)
-	if !ok || pending <= 0 || s.Paused != nil || s.Quarantine != nil {
+	if !ok || pending <= 0 || s.Paused != nil || s.Quarantine != nil || s.Unwritable != nil {
 		return nil
 	}
 	wait, known := f.ETA(pending)
@@ -393,6 +401,9 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 		s.State = "stopped"
 	case s.Quarantine != nil:
 		s.State = "quarantined"
+	}
+	if b := j.store.Blocked(); b != nil {
+		s.State, s.Unwritable = "blocked", &Unwritable{b.Since, b.Err.Error()}
 	}
 	if v := j.service.Load(); v != nil {
 		s.Drained = j.drained(v.exporter.target, s)

@@ -46,6 +46,9 @@ func (x *exporter) perform(ctx context.Context, e *errand, gone <-chan struct{})
 		moved := x.moved
 		busy, err := x.busyWith(ctx, e)
 		x.mu.Unlock()
+		if err == nil && busy {
+			err = x.job.refused()
+		}
 		if err != nil || !busy {
 			return err
 		}

@@ -144,7 +144,7 @@ func (x *exporter) run(ctx context.Context) error {
 	defer stopWatch()
 
 	committed := make(chan error, 1)
-	go func() { committed <- x.commitAll(flight) }()
+	go func() { committed <- x.commitAll(ctx) }()
 	var workers sync.WaitGroup
 	sending, err := x.dispatch(dispatching, flight, &workers)
 	workers.Wait()
@@ -153,7 +153,7 @@ func (x *exporter) run(ctx context.Context) error {
 		return commitErr
 	}
 	if sending {
-		if doneErr := x.job.setSending(context.WithoutCancel(flight), false); doneErr != nil {
+		if doneErr := x.job.setSending(context.WithoutCancel(flight), false); doneErr != nil && !isUnwritable(doneErr) {
 			return doneErr
 		}
 	}
@@ -217,7 +217,9 @@ func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup
 			continue
 		}
 		if !sending {
-			if err := x.job.setSending(ctx, true); err != nil {
+			if err := x.job.setSending(ctx, true); isUnwritable(err) && x.serving {
+				continue // next waits for room
+			} else if err != nil {
 				return sending, err
 			}
 			sending = true
@@ -295,6 +297,10 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	}
 	if err := ctx.Err(); err != nil {
 		return "", drained, wait, err
+	}
+	if x.serving && x.job.store.Blocked() != nil {
+		x.rest() // nothing goes out for longer than anybody is to wait
+		return "", nothingYet, wait, nil
 	}
 	if x.shut && x.errand == nil {
 		if len(x.inFlight) == 0 {
@@ -421,14 +427,12 @@ func (x *exporter) stop(err error) {
 // commitAll commits results as they come, many with one fsync: while one transaction is being written, the next
 // gathers.
 func (x *exporter) commitAll(ctx context.Context) error {
-	// A result that is in hand is kept whatever has been cancelled.
-	ctx = context.WithoutCancel(ctx)
 	var failed error
 	var group []outcome
 	for first := range x.results {
 		group = x.gather(append(group[:0], *first))
 		if failed == nil {
-			if failed = x.commit(ctx, group); failed != nil {
+			if failed = x.putDown(ctx, group); failed != nil {
 				x.stop(failed)
 			}
 		}
@@ -447,6 +451,27 @@ func (x *exporter) commitAll(ctx context.Context) error {
 		x.signal()
 	}
 	return failed
+}
+
+// putDown commits a group. A serving exporter keeps it for as long as the state cannot be written: what the target has
+// acknowledged is to be known once it can. The end of ctx gives it one more chance.
+func (x *exporter) putDown(running context.Context, group []outcome) error {
+	ctx := context.WithoutCancel(running) // a result that is in hand is kept whatever has been cancelled
+	for {
+		err := x.commit(ctx, group)
+		if err == nil || !x.serving || !isUnwritable(err) || running.Err() != nil {
+			return err
+		}
+		x.job.touch() // the loop sees to it
+		blocked := x.job.store.Blocked()
+		if blocked == nil {
+			continue
+		}
+		select {
+		case <-blocked.Over():
+		case <-running.Done():
+		}
+	}
 }
 
 // gather adds to the group what else has come in and what comes in a moment: until it is large enough, or nobody else is in

@@ -43,6 +43,7 @@ type journal struct {
 	turn   lock
 	news   chan struct{} // something has been logged
 	failed bool          // the last attempt did; guarded by turn
+	copied logCursor     // how far the file is, also while the state cannot be told; guarded by turn
 }
 
 func newJournal() journal { return journal{turn: newLock(), news: make(chan struct{}, 1)} }
@@ -96,6 +97,7 @@ func (j *Job) shipAll(ctx context.Context) error {
 			if cursor.File != j.Logbook.File {
 				cursor = logCursor{File: j.Logbook.File}
 			}
+			cursor.Sequence = max(cursor.Sequence, j.journal.copied.Sequence)
 			if cursor.Sequence == v.LogEnd() {
 				return nil
 			}
@@ -109,6 +111,7 @@ func (j *Job) shipAll(ctx context.Context) error {
 		if err := appendDurably(j.Logbook.File, lines.Bytes()); err != nil {
 			return err
 		}
+		j.journal.copied = cursor
 		if err := j.store.Update(ctx, func(tx *state.Tx) error { return tx.Set(metaLogFile, cursor) }); err != nil {
 			return err
 		}
@@ -159,7 +162,8 @@ func appendDurably(path string, lines []byte) (err error) {
 		}
 	}
 	if _, err := f.Write(lines); err != nil {
-		return fmt.Errorf("write the file of the provisioning log: %w", err)
+		// Without room, what did fit would be there again each time.
+		return errors.Join(fmt.Errorf("write the file of the provisioning log: %w", err), f.Truncate(info.Size()))
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("write the file of the provisioning log: %w", err)

@@ -67,8 +67,8 @@ const glance = time.Minute
 // goes out at 10:40, whatever else waits. A cycle begins only when the one before has ended. A cycle that is overdue
 // begins at once; a job that has no watermark begins with an initial cycle.
 //
-// An error means that the state can no longer be written, or be read. Whatever else fails is put down in the state, and tried
-// again when its time comes.
+// While the state cannot be written, neither service is asked for anything: see unblock. An error means that it is damaged,
+// or somebody else's. Whatever else fails is put down in the state, and tried again when its time comes.
 func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	v := &service{
 		exporter: j.newExporter(target), requests: make(chan request), changed: make(chan struct{}, 1), done: make(chan struct{}),
@@ -81,9 +81,6 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	defer func() { j.service.Store(nil); close(v.done) }()
 	if j.Serving != nil {
 		j.Serving()
-	}
-	if err := j.recover(ctx); err != nil {
-		return err
 	}
 	if err := v.exporter.begin(ctx, round{}); err != nil {
 		return err
@@ -122,10 +119,21 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan error) error {
 	// After a time in which nothing could go out, what is in the outbox may be long out of date: somebody who was to be
 	// disabled last week may be back. If a cycle is due by then, it comes first, or at least the attempt at one.
-	fresh := false
+	fresh, recovered := false, false
 	steady := s.drawn()
 	for {
 		v.turned.Store(&turn{at: time.Now()})
+		if err := j.unblock(ctx, v, exporting); err != nil {
+			return err
+		}
+		if !recovered {
+			if err := j.recover(ctx); isUnwritable(err) {
+				continue
+			} else if err != nil {
+				return err
+			}
+			recovered = true
+		}
 		kind, at, err := j.Upcoming(ctx, steady)
 		if err != nil {
 			return err
@@ -297,6 +305,9 @@ func (j *Job) Request(ctx context.Context, kind Kind, keep int) (*plan.Report, e
 	report := j.report(a.round.cycle, "")
 	report.Warnings, report.Skipped = a.report.Warnings, a.report.Skipped
 	err := v.exporter.idle(ctx)
+	if err == nil {
+		err = j.refused()
+	}
 	done := v.exporter.count(0)
 	report.Summary, report.Changes = done.summary, done.changes
 	if a.round.listing != nil {

@@ -34,8 +34,12 @@ type served struct {
 // serve serves the world's job until the test calls stop.
 func (w *world) serve(s engine.Schedule) *served {
 	w.t.Helper()
-	db, err := bolt.Open(w.path, bolt.Options{Create: true})
+	file, err := bolt.Open(w.path, bolt.Options{Create: true})
 	w.must(err)
+	db := state.DB(file)
+	if w.disk != nil {
+		w.disk.DB, db = db, w.disk
+	}
 	job, target := w.job(db)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)

@@ -48,6 +48,7 @@ type world struct {
 	connected *connections
 	// offset is by how many nanoseconds the clock on the wall is ahead of the one that timers go by.
 	offset atomic.Int64
+	disk   *fullDisk // under the state of a served job, nil for one that has room
 }
 
 // setup is what a test may change.

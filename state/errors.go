@@ -39,6 +39,20 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
+// UnwritableError says that nothing can be stored for now, as on a full disk. What was stored before is whole, and can be
+// read; of what was to be stored nothing is there.
+type UnwritableError struct {
+	What   string // "state file contoso.db", "etcd at …"
+	Remedy string // what to do, a clause
+	Err    error
+}
+
+func (e *UnwritableError) Error() string {
+	return fmt.Sprintf("%s cannot be written (%v): %s", e.What, e.Err, e.Remedy)
+}
+
+func (e *UnwritableError) Unwrap() error { return e.Err }
+
 // MismatchError says that the state belongs to another job (rule S11).
 type MismatchError struct {
 	Has   Identity // what the state belongs to

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,8 +40,9 @@ func (id Identity) same(other Identity) bool {
 // Store keeps the records of one job in a DB, which stays the caller's to close. It may be used by many goroutines
 // once it is bound.
 type Store struct {
-	db    DB
-	bound atomic.Pointer[binding]
+	db      DB
+	bound   atomic.Pointer[binding]
+	blocked atomic.Pointer[Blockage] // nil while it can be written
 }
 
 // binding is what reading and writing records needs to know of the job.
@@ -161,7 +163,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	if b == nil {
 		return ErrUnbound
 	}
-	return s.db.Update(ctx, func(w Writer) error {
+	err := s.db.Update(ctx, func(w Writer) error {
 		tx := &Tx{View: &View{r: w, binding: b, writable: true}, w: w}
 		if err := fn(tx); err != nil {
 			return err
@@ -171,6 +173,10 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 		return tx.writeCounters()
 	})
+	if unwritable, ok := errors.AsType[*UnwritableError](err); ok {
+		s.block(unwritable)
+	}
+	return err
 }
 
 // Pack returns the record of a person as it would be stored, for keeping them elsewhere for a while.

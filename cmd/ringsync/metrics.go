@@ -37,6 +37,7 @@ var (
 	waitingDesc     = gauge("waiting_for_licence", "New accounts that wait for a free RingCentral licence.")
 	quarantinedDesc = gauge("quarantined", "Whether the job is in quarantine for the reason: 1 or 0.", "reason")
 	pausedDesc      = gauge("paused", "Whether somebody has paused the job: 1 or 0.")
+	unwritableDesc  = gauge("state_unwritable", "Whether the job's state cannot be written, so that nothing is read or sent: 1 or 0.")
 	expiryDesc      = gauge("credential_expiry_timestamp_seconds", "When a credential ends, in Unix time, if that is known.", "credential")
 	upDesc          = gauge("up", "Whether the job is being served: 1 or 0.", "file")
 	acceptedDesc    = gauge("config_accepted", "Whether the job goes by its configuration file as it is now: 1, or 0 if that was refused.", "file")
@@ -52,7 +53,7 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 
 // described are all of them.
 var described = [...]*prometheus.Desc{lastGoodDesc, lastResultDesc, durationDesc, nextDesc, staleDesc, peopleDesc, linksDesc, activeDesc,
-	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, expiryDesc, upDesc, acceptedDesc, loadedDesc, limitDesc, jobsDesc}
+	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, unwritableDesc, expiryDesc, upDesc, acceptedDesc, loadedDesc, limitDesc, jobsDesc}
 
 // counters are what the process has counted since it began.
 type counters struct {
@@ -140,6 +141,7 @@ func (w *watched) collect(ctx context.Context, ch chan<- prometheus.Metric) erro
 	stale, _ := stand.IsStale()
 	put(staleDesc, oneIf(stale))
 	put(pausedDesc, oneIf(s.Paused != nil))
+	put(unwritableDesc, oneIf(s.Unwritable != nil))
 	put(peopleDesc, float64(s.People))
 	put(linksDesc, float64(s.Linked))
 	put(activeDesc, float64(s.Active))

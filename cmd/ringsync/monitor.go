@@ -117,6 +117,8 @@ func (w *watched) ready(ctx context.Context) (ok bool, text string) {
 	}
 	stale, good := s.IsStale()
 	switch {
+	case s.Status.Unwritable != nil:
+		return false, "blocked since " + stamp(s.Status.Unwritable.Since) + ": " + s.Status.Unwritable.Error
 	case s.Status.Paused != nil:
 		return true, "paused since " + stamp(*s.Status.Paused)
 	case stale && good.IsZero():

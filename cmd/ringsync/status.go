@@ -95,6 +95,9 @@ func writeStatus(w io.Writer, s jobStatus, now time.Time) (err error) {
 	if !s.Served {
 		line("daemon", "none: nothing is read or written before ringsync run or ringsync sync")
 	}
+	if s.Unwritable != nil {
+		line("blocked", "since %s, and nothing is read or sent until then: %s", stamp(s.Unwritable.Since), s.Unwritable.Error)
+	}
 	if s.Paused != nil {
 		line("paused", "since %s: no scheduled cycle, and nothing is written, until ringsync resume", stamp(*s.Paused))
 	}

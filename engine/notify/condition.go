@@ -19,6 +19,7 @@ const (
 	Credential  Kind = "credential"
 	FailedCycle Kind = "cycle"
 	Stale       Kind = "stale"
+	Storage     Kind = "storage"
 )
 
 // Expiry is when a credential stops working for good.
@@ -59,6 +60,9 @@ const (
 // conditions returns what holds of a job.
 func (s Standing) conditions() []condition {
 	var all []condition
+	if u := s.Status.Unwritable; u != nil {
+		all = append(all, condition{id: string(Storage), state: "unwritable", kind: Storage, since: u.Since, remind: daily, text: storageText(s.Status)})
+	}
 	if c, ok := s.quarantine(); ok {
 		all = append(all, c)
 	}
@@ -117,10 +121,10 @@ func (s Standing) credentials() (all []condition) {
 	return all
 }
 
-// cycles looks at how the last cycles went. A quarantine says more than both of its conditions, and staleness more than
-// a failed cycle.
+// cycles looks at how the last cycles went. A quarantine, or a state that cannot be written, says more than both of its
+// conditions, and staleness more than a failed cycle.
 func (s Standing) cycles() (all []condition) {
-	covered := s.Status.Quarantine != nil
+	covered := s.Status.Quarantine != nil || s.Status.Unwritable != nil
 	if stale, ok := s.stale(); ok {
 		stale.hidden = stale.hidden || covered || s.trying()
 		covered = covered || !stale.hidden

@@ -64,6 +64,13 @@ func quarantineText(s engine.Status, now time.Time) text {
 	return t
 }
 
+func storageText(s engine.Status) text {
+	return text{headline: "its state cannot be written: the disk may be full", over: "its state can be written again",
+		details: []string{"Error: " + line(s.Unwritable.Error),
+			"Nothing is read or sent, leavers included, since nothing could be written down. It goes on by itself, where it stood, once its state can be written."},
+		commands: []Command{runStatus}}
+}
+
 func heldText(s engine.Status) text {
 	t := text{over: "no removals wait for approval any more", people: true}
 	people := 0

@@ -299,7 +299,7 @@ func (db *DB) View(ctx context.Context, fn func(state.Reader) error) error {
 	return db.view(func(tx *transaction) error { return fn(tx.reader()) })
 }
 
-// Update meets state.DB. An error of the disk leaves the file as it was.
+// Update meets state.DB. An error of the disk is a *state.UnwritableError, and leaves the file as it was.
 func (db *DB) Update(ctx context.Context, fn func(state.Writer) error) error {
 	select {
 	case db.turn <- struct{}{}:
@@ -343,8 +343,9 @@ func (db *DB) update(fn func(*transaction) error) (err error) {
 		return err
 	}
 	protect(func() { err = tx.Commit() })
-	if err != nil {
-		return fmt.Errorf("write state file %s: %w", db.path, err)
+	if err != nil { // whatever the system refused; not every one of bbolt's errors says what that was
+		return &state.UnwritableError{What: "state file " + db.path, Err: err,
+			Remedy: "make room on its disk, or see what is wrong with that; what was stored is whole, and work goes on from there"}
 	}
 	return nil
 }

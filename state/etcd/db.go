@@ -247,6 +247,9 @@ func (db *DB) Close() error {
 
 // fail makes err the answer to every further Update.
 func (db *DB) fail(err error) error {
+	if _, ok := errors.AsType[*state.UnwritableError](err); ok {
+		err = errors.New(err.Error()) // room alone does not mend it
+	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.broken == nil {

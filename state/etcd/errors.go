@@ -9,6 +9,8 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"ringsync/state"
 )
 
 // ErrCompacted says that what was being read has been compacted away by etcd.
@@ -38,18 +40,6 @@ type LostError struct{ Job string }
 func (e *LostError) Error() string {
 	return fmt.Sprintf("job %s is not this process's any more: its lease in etcd ended (the process stood still, or etcd could not be reached)", e.Job)
 }
-
-// FullError says that etcd takes no more data.
-type FullError struct {
-	Cluster string
-	Err     error
-}
-
-func (e *FullError) Error() string {
-	return fmt.Sprintf("%s is full: nothing can be written until somebody has compacted and defragmented it or raised --quota-backend-bytes, and then cleared the alarm (etcdctl alarm disarm): %v", e.Cluster, e.Err)
-}
-
-func (e *FullError) Unwrap() error { return e.Err }
 
 // TooLargeError refuses a record that etcd would not take.
 type TooLargeError struct{ Size int }
@@ -94,7 +84,8 @@ func (c *Cluster) clarify(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(known, rpctypes.ErrNoSpace):
-		return &FullError{c.name, err}
+		return &state.UnwritableError{What: c.name, Err: err,
+			Remedy: "compact and defragment it or raise --quota-backend-bytes, then clear the alarm (etcdctl alarm disarm)"}
 	case errors.Is(known, rpctypes.ErrCompacted):
 		return ErrCompacted
 	case errors.Is(known, rpctypes.ErrPermissionDenied):

@@ -294,8 +294,8 @@ func TestFull(t *testing.T) {
 	for end := time.Now().Add(time.Minute); err == nil && time.Now().Before(end); { // etcd looks at its size now and then
 		err = db.Update(t.Context(), func(w state.Writer) error { return w.Put(state.SpaceLog, []byte("log"), []byte(large)) })
 	}
-	if _, ok := errors.AsType[*etcd.FullError](err); !ok || !strings.Contains(err.Error(), "etcdctl alarm disarm") || strings.Contains(err.Error(), "\n") {
-		t.Fatalf("%v, want a *FullError in one line that says what to do", err)
+	if _, ok := errors.AsType[*state.UnwritableError](err); !ok || !strings.Contains(err.Error(), "etcdctl alarm disarm") || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("%v, want an *UnwritableError in one line that says what to do", err)
 	}
 	if value, n := values(people(t, db)); value != "kept" || n != 10 {
 		t.Errorf("%d × %q", n, value)

@@ -85,6 +85,8 @@ func (s *standing) describe(now time.Time) {
 		s.State, s.Doing, s.Working = "Deciding", kind+" cycle has read the directory and decides for each person.", true
 	case "exporting":
 		s.State, s.Doing, s.Working = "Sending", fmt.Sprintf("Changes are being sent to RingCentral: %s of %s are done.", thousands(fmt.Sprint(p.Exported)), thousands(fmt.Sprint(p.Queued))), true
+	case "blocked":
+		s.State, s.Doing = "Blocked", "Nothing is read or sent until the job's state can be written."
 	case "paused":
 		s.State, s.Doing = "Paused", "The job is paused since "+stamp(s.Status.Paused)+": nothing is read on schedule, and nothing is written."
 	case "quarantined":
@@ -164,6 +166,9 @@ func (s *standing) notices(now time.Time) {
 		s.Notices = append(s.Notices, notice{grave, fmt.Sprintf(format, args...), link, to})
 	}
 	job := func(segments ...any) string { return path(append([]any{"jobs", s.Job}, segments...)...) }
+	if u := s.Status.Unwritable; u != nil {
+		add(true, "", "", "Since %s the state cannot be written: %s.", stamp(&u.Since), u.Error)
+	}
 	if q := s.Status.Quarantine; q != nil {
 		next := "It is tried again " + stamp(q.Next) + "."
 		if q.Next.IsZero() {
