@@ -268,7 +268,9 @@ type Status struct {
 	Job   string `json:"job"`
 	State string `json:"state"` // idle, reading, deciding, exporting, paused, quarantined, stopped, blocked
 	// Unwritable is there while a job that is being served cannot write its state.
-	Unwritable *Unwritable    `json:"unwritable,omitempty"`
+	Unwritable *Unwritable `json:"unwritable,omitempty"`
+	// LogFile is there while the file that log.file names cannot be written. The log itself is whole.
+	LogFile    *Unwritable    `json:"logFileUnwritable,omitempty"`
 	Paused     *time.Time     `json:"paused,omitempty"`
 	Quarantine *Quarantine    `json:"quarantine,omitempty"`
 	Progress   ProgressCounts `json:"progress"`
@@ -288,7 +290,7 @@ type Status struct {
 	Held      []HeldList   `json:"held"`
 }
 
-// Unwritable is since when, and why, nothing can be stored, and so nothing is read or sent.
+// Unwritable is since when, and why, something cannot be written.
 type Unwritable struct {
 	Since time.Time `json:"since"`
 	Error string    `json:"error"`
@@ -402,6 +404,7 @@ func (j *Job) Status(ctx context.Context) (Status, error) {
 	case s.Quarantine != nil:
 		s.State = "quarantined"
 	}
+	s.LogFile = j.journal.failed.Load()
 	if b := j.store.Blocked(); b != nil {
 		s.State, s.Unwritable = "blocked", &Unwritable{b.Since, b.Err.Error()}
 	}

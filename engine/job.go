@@ -55,7 +55,7 @@ type Job struct {
 	// back.
 	reading lock
 	cycle   string // id of the cycle that has the lock, or had it last
-	journal journal
+	journal *journal
 	service atomic.Pointer[service] // nil unless Serve is at work
 }
 

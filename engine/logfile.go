@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"ringsync/engine/plan"
@@ -42,11 +43,11 @@ type logCursor struct {
 type journal struct {
 	turn   lock
 	news   chan struct{} // something has been logged
-	failed bool          // the last attempt did; guarded by turn
+	failed atomic.Pointer[Unwritable]
 	copied logCursor     // how far the file is, also while the state cannot be told; guarded by turn
 }
 
-func newJournal() journal { return journal{turn: newLock(), news: make(chan struct{}, 1)} }
+func newJournal() *journal { return &journal{turn: newLock(), news: make(chan struct{}, 1)} }
 
 // logged tells copyLog that there may be new entries.
 func (j *Job) logged() {
@@ -56,15 +57,23 @@ func (j *Job) logged() {
 	}
 }
 
+// shipAgain is when a file that could not be written is tried again, unless there is news before.
+const shipAgain = time.Minute
+
 // copyLog keeps the file up to date until ctx ends.
 func (j *Job) copyLog(ctx context.Context) {
 	for j.logged(); ; {
+		var again <-chan time.Time
+		if j.journal.failed.Load() != nil {
+			again = time.After(shipAgain)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-j.journal.news:
-			j.ship(ctx)
+		case <-again:
 		}
+		j.ship(ctx)
 	}
 }
 
@@ -75,14 +84,16 @@ func (j *Job) ship(ctx context.Context) {
 	}
 	defer j.journal.turn.release()
 	err := j.shipAll(ctx)
+	failed := j.journal.failed.Load()
 	switch {
-	case ctx.Err() != nil:
-	case err != nil && !j.journal.failed:
+	case ctx.Err() != nil || isUnwritable(err): // the state's own trouble is told of as such
+	case err != nil && failed == nil:
+		j.journal.failed.Store(&Unwritable{time.Now(), err.Error()})
 		j.Logger.Error("the file of the provisioning log could not be written; what is missing follows when it can", "job", j.Name, "file", j.Logbook.File, "error", err)
-	case err == nil && j.journal.failed:
+	case err == nil && failed != nil:
+		j.journal.failed.Store(nil)
 		j.Logger.Info("the file of the provisioning log is whole again", "job", j.Name, "file", j.Logbook.File)
 	}
-	j.journal.failed = err != nil
 }
 
 func (j *Job) shipAll(ctx context.Context) error {

@@ -120,21 +120,21 @@ func TestFullDiskInDaemon(t *testing.T) {
 		told <- m
 	}))
 	t.Cleanup(hook.Close)
+	heard := func(event notify.Event, subject string) { // of the file of the log people may hear too
+		t.Helper()
+		for m := range told {
+			if m.Kind == notify.Storage && m.Event == event && strings.Contains(m.Subject, subject) {
+				return
+			}
+		}
+	}
 	d := &disk{t: t}
 	begin := make(chan struct{})
 	s.dir.Fault(until(begin))
 	s.fullAt(d, 100)
 	siem := filepath.Join(s.folder, "siem.jsonl")
 	at := daemonAt(t, s, "schedule: {incremental: 1h}\nlog: {file: '"+siem+"'}\nnotify: {webhook: {url: '"+hook.URL+"'}}\n")
-	text, err := os.ReadFile(s.place.State + ".pid")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.pid.Store(int64(pid))
+	d.pid.Store(s.pid(t))
 	close(begin)
 
 	status, body := eventually(t, at+"/readyz", "^sandbox: blocked since .* state file .* cannot be written .*: make room on its disk")
@@ -145,9 +145,7 @@ func TestFullDiskInDaemon(t *testing.T) {
 		t.Errorf("healthz: %d: another process would not do better", status)
 	}
 	eventually(t, at+"/metrics", `^ringsync_state_unwritable\{job="sandbox"\} 1$`)
-	if m := <-told; m.Kind != notify.Storage || m.Event != notify.Begins || !strings.Contains(m.Details[0], s.place.State) {
-		t.Errorf("%+v", m)
-	}
+	heard(notify.Begins, "its state cannot be written")
 	// What was in flight has ended by the time that a sync is refused.
 	refused := func(args ...string) {
 		t.Helper()
@@ -185,14 +183,57 @@ func TestFullDiskInDaemon(t *testing.T) {
 	d.empty()
 	eventually(t, at+"/metrics", `^ringsync_links\{job="sandbox"\} 400$`)
 	eventually(t, at+"/metrics", `^ringsync_state_unwritable\{job="sandbox"\} 0$`)
-	if m := <-told; m.Kind != notify.Storage || m.Event != notify.Over {
-		t.Errorf("%+v", m)
-	}
+	heard(notify.Over, "its state can be written again")
 	command(t, exitOK, "-q", "-c", s.config, "sync")
 	s.everybodyOnce(t)
 	if n := len(s.account.Posts()); n != 400 {
 		t.Errorf("%d accounts were asked for", n)
 	}
+	s.wholeLog(t, siem)
+}
+
+// pid is who has the state file.
+func (s *stage) pid(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile(s.place.State + ".pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// Only the file of the provisioning log meets a full disk. The job goes on, says so, and leaves nothing half-written; with
+// room again what is missing follows, each entry once.
+func TestFullDiskOfLogFile(t *testing.T) {
+	t.Parallel()
+	const earlier = 8 << 20 // more than the state takes
+	s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1})
+	siem := filepath.Join(s.folder, "siem.jsonl")
+	if err := os.WriteFile(siem, []byte(strings.Repeat("{}\n", earlier/3)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := &disk{t: t}
+	begin := make(chan struct{})
+	s.dir.Fault(until(begin))
+	at := daemonAt(t, s, "schedule: {incremental: 1h}\nlog: {file: '"+siem+"'}\n")
+	d.pid.Store(s.pid(t))
+	d.limit(earlier + 20_000) // some lines have room, the rest of them has not
+	close(begin)
+	eventually(t, at+"/metrics", `^ringsync_log_file_unwritable\{job="sandbox"\} 1$`)
+	eventually(t, at+"/metrics", `^ringsync_links\{job="sandbox"\} 400$`)
+	if said, _ := command(t, exitOK, "-c", s.config, "status"); !regexp.MustCompile(`\n  log file +not written since .*` + regexp.QuoteMeta(siem)).MatchString(said) {
+		t.Error(said)
+	}
+	if status, body := do(t, http.MethodGet, at+"/readyz", "", ""); status != http.StatusOK {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	d.empty()
+	command(t, exitOK, "-q", "-c", s.config, "sync")
+	eventually(t, at+"/metrics", `^ringsync_log_file_unwritable\{job="sandbox"\} 0$`)
 	s.wholeLog(t, siem)
 }
 
@@ -204,6 +245,7 @@ func (s *stage) wholeLog(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	created := 0
+	seen := map[string]bool{"": true}
 	for line := range strings.Lines(string(raw)) {
 		var entry plan.ObjectSummary
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
@@ -212,6 +254,10 @@ func (s *stage) wholeLog(t *testing.T, path string) {
 		if entry.Action == "create" {
 			created++
 		}
+		if entry.ID != "" && seen[entry.ID] {
+			t.Errorf("entry %s is there twice", entry.ID)
+		}
+		seen[entry.ID] = true
 	}
 	if created != 400 {
 		t.Errorf("%d creates in %s", created, path)

@@ -24,11 +24,11 @@ ones and *.test.yaml apart): incremental cycles (40 minutes apart unless schedul
 all the time the writing of what they found, leavers first. A job starts with an initial cycle if there never was one,
 else when the next is due, at once if that has passed or if the last one was cut off.
 
-Jobs are independent of each other. One that cannot be served, since its file is wrong, its state file is locked or
-damaged or the disk is full, is reported and tried again at growing intervals (5 seconds to 5 minutes), while the others
-go on; the program ends only if none can be served at the start. Where one FILE is named, what goes wrong with its job
-ends the program. Two files that name the same job or the same state are both refused. Jobs that sign in to RingCentral
-alike share its rate limit, in turns.
+Jobs are independent of each other. One that cannot be served, since its file is wrong or its state file is locked or
+damaged, is reported and tried again at growing intervals (5 seconds to 5 minutes), while the others go on; one whose
+state cannot be written, as on a full disk, sends nothing until it can, and then goes on. The program ends only if none
+can be served at the start. Where one FILE is named, what goes wrong with its job ends the program. Two files that name
+the same job or the same state are both refused. Jobs that sign in to RingCentral alike share its rate limit, in turns.
 
 A file that is changed, secrets and certificates that it names included, is loaded as a whole first. A good one replaces
 the job, once what is in flight has ended, and gives one in quarantine another try; of a bad one all that is wrong is
@@ -53,7 +53,7 @@ SIGTERM and Ctrl-C end it within five seconds: what is in flight gets four of th
 once. Nothing is lost either way, nor by a crash. Under systemd (Type=notify) it says when it is ready, reloads or stops,
 and feeds the watchdog as long as it really works.
 
-Exit codes: 0 stopped by a signal; 1 failed, as when another process has the state file or the disk is full; 64 wrong
+Exit codes: 0 stopped by a signal; 1 failed, as when another process has the state file; 64 wrong
 usage or configuration.`,
 		Example: `  ringsync run
   ringsync run /etc/ringsync/contoso.yaml

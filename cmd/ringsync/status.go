@@ -96,7 +96,10 @@ func writeStatus(w io.Writer, s jobStatus, now time.Time) (err error) {
 		line("daemon", "none: nothing is read or written before ringsync run or ringsync sync")
 	}
 	if s.Unwritable != nil {
-		line("blocked", "since %s, and nothing is read or sent until then: %s", stamp(s.Unwritable.Since), s.Unwritable.Error)
+		line("blocked", "since %s, and nothing is read or sent until that is over: %s", stamp(s.Unwritable.Since), s.Unwritable.Error)
+	}
+	if s.LogFile != nil {
+		line("log file", "not written since %s; what is missing follows when it can be: %s", stamp(s.LogFile.Since), s.LogFile.Error)
 	}
 	if s.Paused != nil {
 		line("paused", "since %s: no scheduled cycle, and nothing is written, until ringsync resume", stamp(*s.Paused))

@@ -63,6 +63,10 @@ func (s Standing) conditions() []condition {
 	if u := s.Status.Unwritable; u != nil {
 		all = append(all, condition{id: string(Storage), state: "unwritable", kind: Storage, since: u.Since, remind: daily, text: storageText(s.Status)})
 	}
+	if u := s.Status.LogFile; u != nil {
+		all = append(all, condition{id: string(Storage) + " log.file", state: "unwritable", kind: Storage, since: u.Since, remind: daily,
+			hidden: s.Status.Unwritable != nil, text: logFileText(u)})
+	}
 	if c, ok := s.quarantine(); ok {
 		all = append(all, c)
 	}

@@ -71,6 +71,12 @@ func storageText(s engine.Status) text {
 		commands: []Command{runStatus}}
 }
 
+func logFileText(u *engine.Unwritable) text {
+	return text{headline: "the file of its provisioning log cannot be written", over: "the file of its provisioning log is whole again",
+		details:  []string{"Error: " + line(u.Error), "The log itself is whole, and provisioning goes on. What is missing in the file follows once it can be written."},
+		commands: []Command{{"log", "shows the log itself"}}}
+}
+
 func heldText(s engine.Status) text {
 	t := text{over: "no removals wait for approval any more", people: true}
 	people := 0

@@ -161,12 +161,24 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 		err = &InUseError{Path: db.path, PID: ownerOf(db.path)}
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
 		err = db.damaged(errors.New("it is not a bbolt file"))
+	case isFull(err):
+		err = db.unwritable(err)
 	case isSystem(err):
 		err = fmt.Errorf("open state file: %w", err)
 	default:
 		err = db.damaged(err)
 	}
 	return created, err
+}
+
+// isFull reports whether the system has no room for what was to be written.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+func (db *DB) unwritable(err error) error {
+	return &state.UnwritableError{What: "state file " + db.path, Err: err,
+		Remedy: "make room on its disk, or see what is wrong with that; what was stored is whole, and work goes on from there"}
 }
 
 func mapSize() int {
@@ -344,8 +356,7 @@ func (db *DB) update(fn func(*transaction) error) (err error) {
 	}
 	protect(func() { err = tx.Commit() })
 	if err != nil { // whatever the system refused; not every one of bbolt's errors says what that was
-		return &state.UnwritableError{What: "state file " + db.path, Err: err,
-			Remedy: "make room on its disk, or see what is wrong with that; what was stored is whole, and work goes on from there"}
+		return db.unwritable(err)
 	}
 	return nil
 }

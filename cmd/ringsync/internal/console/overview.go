@@ -169,6 +169,9 @@ func (s *standing) notices(now time.Time) {
 	if u := s.Status.Unwritable; u != nil {
 		add(true, "", "", "Since %s the state cannot be written: %s.", stamp(&u.Since), u.Error)
 	}
+	if u := s.Status.LogFile; u != nil {
+		add(false, "", "", "Since %s the file of the provisioning log cannot be written: %s. What is missing follows.", stamp(&u.Since), u.Error)
+	}
 	if q := s.Status.Quarantine; q != nil {
 		next := "It is tried again " + stamp(q.Next) + "."
 		if q.Next.IsZero() {
