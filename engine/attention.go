@@ -43,7 +43,7 @@ func QuarantineReasons() []string {
 // Classes in which nothing is due are not in it.
 func (j *Job) Oldest(ctx context.Context) (map[string]time.Time, error) {
 	oldest := map[string]time.Time{}
-	now := j.Now()
+	now := j.clock()
 	err := j.store.View(ctx, func(v *state.View) error {
 		for class := state.ClassRemove; class <= state.ClassHeld; class++ {
 			for first := range v.Due(class, now) {

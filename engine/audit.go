@@ -88,7 +88,7 @@ func (j *Job) nextAudited(ctx context.Context) (found *state.Person, err error) 
 // auditOne compares one account with what is known of it. What follows from a difference, the same rules decide as in
 // a full cycle, the guard included.
 func (j *Job) auditOne(ctx context.Context, v *service, p *state.Person) error {
-	began := j.Now()
+	began := j.clock()
 	row, err := v.exporter.target.Get(ctx, p.TargetID)
 	gone := connectors.FaultOf(err) == connectors.FaultNotFound
 	if err != nil && !gone {

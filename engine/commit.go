@@ -156,7 +156,7 @@ func doneCounters(s plan.Summary) map[string]int {
 
 // apply writes one outcome down and returns what to report of it.
 func (x *exporter) apply(tx *state.Tx, o *outcome, rd round) (plan.Change, error) {
-	now := x.job.Now()
+	now := x.job.clock()
 	p := &x.record
 	found, err := tx.FillPerson(p, o.id)
 	if err != nil {
@@ -483,6 +483,9 @@ func (x *exporter) judgeOne(tx *state.Tx, p *state.Person, now time.Time) (uint3
 	return judged.list, judged.hold(tx)
 }
 
+// escrowMost is how long anybody stays in escrow at most.
+const escrowMost = 24 * time.Hour
+
 // escrow puts the person aside for 1, 2, 4 … cycles, a day at most; a conflict is looked at in every cycle.
 func (x *exporter) escrow(p *state.Person, cycle state.Cycle, f state.Failure, now time.Time) {
 	p.Failure = f
@@ -495,7 +498,7 @@ func (x *exporter) escrow(p *state.Person, cycle state.Cycle, f state.Failure, n
 	if p.Class == state.ClassNone {
 		p.Class = state.ClassUpdate
 	}
-	p.Due = now.Add(24 * time.Hour)
+	p.Due = now.Add(escrowMost)
 	x.settled(p.ID)
 }
 

@@ -104,7 +104,7 @@ func (j *Job) Restart(ctx context.Context, r Reset) error {
 	if err != nil || !r.Escrows && !r.Links {
 		return err
 	}
-	now := j.Now()
+	now := j.clock()
 	return j.changeAll(ctx, func(p *state.Person) bool {
 		switch {
 		case r.Links && p.TargetID != "" && !goingOver(p):
@@ -222,7 +222,7 @@ func (j *Job) Approve(ctx context.Context, list uint32, people []string) (approv
 	names := func(p *state.Person) []string {
 		return []string{strings.ToLower(p.ID), strings.ToLower(p.UserPrincipalName), strings.ToLower(targetRef(p).UserName)}
 	}
-	known, now := false, j.Now()
+	known, now := false, j.clock()
 	changed, err := j.changeSome(ctx, func(p *state.Person) bool {
 		if p.Held == 0 || p.Held != list {
 			return false

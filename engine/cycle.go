@@ -141,6 +141,9 @@ func (j *Job) read(ctx context.Context, target TargetReader, rd *round, report *
 	} else {
 		r, err = j.readAll(ctx, target, rd)
 	}
+	if warning := j.clockWarning(); warning != "" {
+		report.Warnings = append(report.Warnings, warning)
+	}
 	if r != nil {
 		report.Warnings = append(report.Warnings, r.warnings...)
 		for _, s := range r.skipped {

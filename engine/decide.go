@@ -186,7 +186,7 @@ func (j *Job) place(p *state.Person) state.Class {
 // settle writes the rulings down and queues what follows from them. It returns a warning if removals are held.
 func (j *Job) settle(ctx context.Context, r *reading, rulings map[string]ruling) (string, error) {
 	ids := slices.Sorted(maps.Keys(rulings))
-	asked, now := removals{unlinked: r.relinked}, j.Now()
+	asked, now := removals{unlinked: r.relinked}, j.clock()
 	var removed map[string]bool
 	err := j.store.View(ctx, func(v *state.View) error { removed = v.Removed(now.Add(-window)); return nil })
 	if err != nil {

@@ -103,7 +103,7 @@ func (j *Job) divert(ctx context.Context, r *reading, l *listing) error {
 		return nil
 	}
 	direct, others := map[string][]byte{}, map[string][]byte{}
-	now := j.Now()
+	now := j.clock()
 	var p state.Person
 	err := j.store.View(ctx, func(v *state.View) error {
 		for id, record := range k.people {

@@ -85,7 +85,7 @@ func (x *exporter) asked(v *state.View, e *errand) (waiting []state.Entry, err e
 	if err != nil {
 		return nil, err
 	}
-	now := x.job.Now()
+	now := x.job.clock()
 	for _, id := range e.people {
 		p, err := v.Person(id)
 		if err != nil {
@@ -104,7 +104,7 @@ func (x *exporter) asked(v *state.View, e *errand) (waiting []state.Entry, err e
 func (x *exporter) fetchAsked(v *state.View) error {
 	waiting, err := x.asked(v, x.errand)
 	for _, w := range waiting {
-		if _, busy := x.inFlight[w.ID]; !busy && !w.Due.After(x.job.Now()) && (w.Class != state.ClassCreate || x.mayCreate()) {
+		if _, busy := x.inFlight[w.ID]; !busy && !w.Due.After(x.job.clock()) && (w.Class != state.ClassCreate || x.mayCreate()) {
 			x.fetched = append(x.fetched, w)
 		}
 	}

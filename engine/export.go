@@ -256,7 +256,7 @@ func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup
 func (x *exporter) wait(ctx context.Context, due time.Time) error {
 	var timer <-chan time.Time
 	if !due.IsZero() {
-		t := time.NewTimer(max(0, due.Sub(x.job.Now())))
+		t := time.NewTimer(max(0, due.Sub(x.job.clock())))
 		defer t.Stop()
 		timer = t.C
 	}
@@ -308,7 +308,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 		}
 		return "", nothingYet, wait, nil
 	}
-	now := x.job.Now()
+	now := x.job.clock()
 	for _, due := range x.later {
 		if !due.After(now) {
 			x.fetched = nil // a try in place has come due: it may be more urgent than what was looked up before
@@ -362,7 +362,7 @@ func (x *exporter) rest() {
 // fetch looks into the outbox for the next keys, most urgent first.
 func (x *exporter) fetch(ctx context.Context) error {
 	x.fetched = x.fetched[:0]
-	now := x.job.Now()
+	now := x.job.clock()
 	return x.job.store.View(ctx, func(v *state.View) error {
 		if err := x.fetchAsked(v); err != nil || x.shut {
 			return err

@@ -140,7 +140,7 @@ func (j *Job) bequeath(tx *state.Tx, p, q *state.Person) error {
 			b.Sent = a.Known() // the mark it has is p's, which is known and accepted; see plan.Foreign
 		}
 	}
-	if err := errors.Join(tx.AppendLog(handedOver(p, q, j.cycle, j.Now())), tx.DeletePerson(p.ID)); err != nil {
+	if err := errors.Join(tx.AppendLog(handedOver(p, q, j.cycle, j.clock())), tx.DeletePerson(p.ID)); err != nil {
 		return err
 	}
 	return tx.PutPerson(q)

@@ -43,7 +43,7 @@ type listing struct {
 // list walks the target's list.
 func (j *Job) list(ctx context.Context, target TargetReader) (*listing, error) {
 	l := &listing{
-		job: j, began: j.Now(),
+		job: j, began: j.clock(),
 		linked: connectors.NewHashes(), unlinked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string][]connectors.Resource{},
 	}
 	var err error

@@ -77,7 +77,7 @@ func (j *Job) done(ctx context.Context, what string, details map[string]string) 
 		reason += fmt.Sprintf(", %s: %s", key, details[key])
 	}
 	return &state.LogEntry{
-		Time: j.Now(), Change: uuid.NewString(), Action: "other", Status: "success", Reason: reason, By: actor(ctx),
+		Time: j.clock(), Change: uuid.NewString(), Action: "other", Status: "success", Reason: reason, By: actor(ctx),
 		Steps: []state.Step{{Type: "processing", Status: "success", Description: what, Details: details}},
 	}
 }
@@ -218,18 +218,19 @@ func (j *Job) trimLog(ctx context.Context) error {
 	if j.Logbook.Keep == 0 && j.Logbook.Size == 0 {
 		return nil
 	}
+	now := j.clock()
 	var before time.Time
-	if j.Logbook.Keep > 0 {
-		before = j.Now().Add(-j.Logbook.Keep)
+	if j.Logbook.Keep > 0 && j.certain() { // what is dropped is gone, and a clock may be wrong
+		before = now.Add(-j.Logbook.Keep)
 	}
 	needed := false
 	err := j.store.View(ctx, func(v *state.View) error {
-		needed = v.LogDue(before, j.Logbook.Size)
+		needed = v.LogDue(before, now, j.Logbook.Size)
 		return nil
 	})
 	for dropped := trimMost; err == nil && needed && dropped == trimMost; {
 		err = j.store.Update(ctx, func(tx *state.Tx) (err error) {
-			dropped, err = tx.TrimLog(before, j.Logbook.Size, trimMost)
+			dropped, err = tx.TrimLog(before, now, j.Logbook.Size, trimMost)
 			return err
 		})
 	}

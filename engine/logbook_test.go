@@ -24,7 +24,7 @@ import (
 // book is a job whose log is written by hand and kept as options say.
 func book(t *testing.T, db state.DB, options engine.LogOptions) (*engine.Job, *state.Store) {
 	t.Helper()
-	w := newWorld(t, func(s *setup) { s.people, s.logbook = 0, options })
+	w := newWorld(t, func(s *setup) { s.people, s.logbook, s.deaf = 0, options, true })
 	job, _ := w.job(db)
 	store := state.New(db)
 	w.must(store.Bind(t.Context(), state.Identity{Tenant: w.dir.Tenant(), App: w.dir.AppID(), Target: "http://127.0.0.1:1/scim/v2"},

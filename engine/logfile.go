@@ -44,7 +44,7 @@ type journal struct {
 	turn   lock
 	news   chan struct{} // something has been logged
 	failed atomic.Pointer[Unwritable]
-	copied logCursor     // how far the file is, also while the state cannot be told; guarded by turn
+	copied logCursor // how far the file is, also while the state cannot be told; guarded by turn
 }
 
 func newJournal() *journal { return &journal{turn: newLock(), news: make(chan struct{}, 1)} }

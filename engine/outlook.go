@@ -205,12 +205,12 @@ func (j *Job) foreseeGuard(ctx context.Context, people []*state.Person, results 
 			}
 		}
 		for i, p := range people {
-			released := p.Escrowed && !p.Due.After(j.Now())
+			released := p.Escrowed && !p.Due.After(j.clock())
 			if !results[i].decision.Removal || p.Class == state.ClassRemove && !results[i].linked && !released {
 				continue
 			}
 			asked.adding++ // those before count as done or as waiting, and so here
-			judged, err := j.Guard.judge(v, asked, j.Now())
+			judged, err := j.Guard.judge(v, asked, j.clock())
 			if err != nil {
 				return err
 			}
@@ -267,7 +267,7 @@ func (j *Job) outlook(p *state.Person, r prepared, exhausted bool) string {
 		return plan.StatusHeld
 	case r.conflict != nil && (p.TargetID == "" || r.decision.Action == plan.None):
 		return plan.StatusConflict
-	case r.err != nil || p.Escrowed && p.Due.After(j.Now()) && !conflicting(p.Failure) && r.decision.Action != plan.None:
+	case r.err != nil || p.Escrowed && p.Due.After(j.clock()) && !conflicting(p.Failure) && r.decision.Action != plan.None:
 		return plan.StatusEscrowed
 	case r.decision.Action == plan.Create && exhausted:
 		return plan.StatusWaiting

@@ -384,7 +384,7 @@ func (d *demand) look(ctx context.Context) error {
 		if p == nil || p.TargetID == "" {
 			continue
 		}
-		began := d.job.Now()
+		began := d.job.clock()
 		account, err := d.target.Get(ctx, p.TargetID)
 		switch {
 		case err == nil:

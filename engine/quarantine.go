@@ -43,13 +43,17 @@ var patience = []time.Duration{5 * time.Minute, 30 * time.Minute, 6 * time.Hour,
 
 const giveUp = 28 * 24 * time.Hour
 
+// giveUpTries is how often it has been tried at least by then: a clock that jumps ahead, or a machine that was off, makes
+// time and no tries.
+const giveUpTries = 20
+
 // again returns the quarantine after one more failure at now.
 func (q *Quarantine) again(reason string, err string, now time.Time) Quarantine {
 	next := Quarantine{Reason: reason, Error: err, Since: now}
 	if q != nil && q.Reason == reason {
 		next.Since, next.Tries = q.Since, q.Tries+1
 	}
-	if now.Sub(next.Since) < giveUp {
+	if now.Sub(next.Since) < giveUp || next.Tries < giveUpTries {
 		next.Next = now.Add(patience[min(next.Tries, len(patience)-1)])
 	}
 	return next
@@ -167,7 +171,7 @@ func (j *Job) watch(tx *state.Tx, group []outcome, serving bool) (changed bool, 
 	if attempts == 0 {
 		return changed, nil
 	}
-	tooMany, err := j.score(tx, attempts, failures, now)
+	tooMany, err := j.score(tx, attempts, failures, j.clock())
 	if err != nil || !tooMany || !serving || q != nil {
 		return changed, err
 	}

@@ -136,7 +136,7 @@ type draft struct {
 
 func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
 	r := &reading{
-		job: j, ctx: ctx, target: target, graph: newGraph(), now: j.Now(),
+		job: j, ctx: ctx, target: target, graph: newGraph(), now: j.clock(),
 		remarks: map[int32]seen{}, removed: map[string]connectors.Removal{},
 		batch: map[string]draft{}, lost: map[string]map[string]bool{}, notes: map[string][]string{}, skipped: map[string]plan.Skipped{},
 	}
@@ -149,6 +149,7 @@ func (j *Job) newReading(ctx context.Context, target TargetReader) *reading {
 // App implements connectors.Sink.
 func (r *reading) App(a connectors.App) error {
 	r.app = a
+	r.now = r.job.clock() // the directory has answered
 	r.graph.root = r.graph.number(connectors.FoldID(a.ID))
 	return nil
 }

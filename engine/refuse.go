@@ -50,7 +50,7 @@ func (j *Job) Refuse(ctx context.Context, list uint32) (people int, err error) {
 				delete(refused, number)
 			}
 		}
-		refused[list] = Refusal{At: j.Now(), By: actor(ctx)}
+		refused[list] = Refusal{At: j.clock(), By: actor(ctx)}
 		return errors.Join(tx.Set(metaRefused, refused),
 			j.record(ctx, tx, "refused", map[string]string{"list": fmt.Sprint(list), "people": fmt.Sprint(people)}))
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ringsync/connectors"
 	"ringsync/state"
@@ -16,7 +17,7 @@ func (j *Job) release(ctx context.Context, c state.Cycle) (warning string, err e
 	var later []string
 	err = j.store.View(ctx, func(v *state.View) error {
 		for e := range v.Outbox() {
-			if e.Class != state.ClassHeld && e.Due.After(j.Now()) {
+			if e.Class != state.ClassHeld && e.Due.After(j.clock()) {
 				later = append(later, e.ID)
 			}
 		}
@@ -33,7 +34,7 @@ func (j *Job) releaseSome(ctx context.Context, cycle string, ids []string, turn 
 	if len(ids) == 0 {
 		return "", nil
 	}
-	now := j.Now()
+	now := j.clock()
 	err = j.store.Update(ctx, func(tx *state.Tx) error {
 		var people []*state.Person
 		again := 0
@@ -43,7 +44,7 @@ func (j *Job) releaseSome(ctx context.Context, cycle string, ids []string, turn 
 				return err
 			}
 			// A try in place that a crash cut off is due at once too.
-			if p == nil || p.Class == state.ClassNone || p.Class == state.ClassHeld || p.Escrowed && !turn(p) {
+			if p == nil || p.Class == state.ClassNone || p.Class == state.ClassHeld || p.Escrowed && !turn(p) && !misdated(p, now) {
 				continue
 			}
 			people = append(people, p)
@@ -79,6 +80,11 @@ func (j *Job) releaseSome(ctx context.Context, cycle string, ids []string, turn 
 		return judged.hold(tx)
 	})
 	return warning, err
+}
+
+// misdated reports whether somebody in escrow waits for longer than anybody is to: a clock was wrong when that was said.
+func misdated(p *state.Person, now time.Time) bool {
+	return p.Due.After(now.Add(escrowMost + clockTolerance))
 }
 
 // removesAgain reports whether somebody in escrow is to be removed from an account; see Guard.waiting.
@@ -150,10 +156,10 @@ func (j *Job) advance(ctx context.Context, r *reading, c state.Cycle) error {
 				return err
 			}
 		}
-		if err := tx.PruneRemovals(c.Started.Add(-window)); err != nil {
+		if err := tx.AgeRemovals(j.clock(), window); err != nil {
 			return err
 		}
-		return tx.SetMark(state.Mark{Data: r.mark, Cycle: c.Number, Time: j.Now()})
+		return tx.SetMark(state.Mark{Data: r.mark, Cycle: c.Number, Time: j.clock()})
 	})
 }
 

@@ -74,6 +74,7 @@ type setup struct {
 	audit       float64
 	logbook     engine.LogOptions
 	rules       func([]mapping.Rule) []mapping.Rule
+	deaf        bool // the source does not tell what time it is
 }
 
 const (
@@ -196,8 +197,12 @@ func (w *world) job(db state.DB) (*engine.Job, *ringcentral.Client) {
 	for _, p := range w.setup.protect {
 		protect[strings.ToLower(p)] = true
 	}
+	var source engine.Source = c.source
+	if w.setup.deaf {
+		source = struct{ engine.Source }{source}
+	}
 	store := state.New(db)
-	job := engine.New(store, c.source, engine.Options{
+	job := engine.New(store, source, engine.Options{
 		Name: "contoso", Slots: c.slots, Mapping: c.mapping, ScopeAll: w.setup.scopeAll, NestedGroups: w.setup.nested,
 		Guard: w.setup.guard, Thresholds: w.setup.thresholds, Concurrency: w.concurrency(), AuditShare: w.setup.audit,
 		Logbook:   w.setup.logbook,

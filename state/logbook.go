@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -34,13 +35,15 @@ func (tx *Tx) indexLog(e *LogEntry, size int) error {
 }
 
 // TrimLog drops up to most of the oldest entries: those before a moment, and those that make the log larger than size
-// bytes; the zero time and 0 are no limit. It returns how many it dropped: fewer than most when no more are to go. The
-// space is used again for what is logged next.
-func (tx *Tx) TrimLog(before time.Time, size uint64, most int) (dropped int, err error) {
+// bytes; the zero time and 0 are no limit. An entry dated later than now, by a clock that was wrong, is as old as the next
+// that is not. It returns how many it dropped: fewer than most when no more are to go. The space is used again for what is
+// logged next.
+func (tx *Tx) TrimLog(before, now time.Time, size uint64, most int) (dropped int, err error) {
 	t := tx.counted()
+	age := logAge{View: tx.View, before: before, now: now}
 	for key, record := range tx.scan(SpaceLog, nil, nil) {
 		entry, err := tx.entry(key, record)
-		old := entry.Time.Before(before) // so what cannot be read is old, and goes once all before it have gone
+		old := age.old(key, entry.Time) // so what cannot be read is old, and goes once all before it have gone
 		if dropped == most || !old && (size == 0 || t.LogBytes <= size) {
 			break
 		}
@@ -59,15 +62,40 @@ func (tx *Tx) TrimLog(before time.Time, size uint64, most int) (dropped int, err
 }
 
 // LogDue reports whether TrimLog would drop anything.
-func (v *View) LogDue(before time.Time, size uint64) bool {
+func (v *View) LogDue(before, now time.Time, size uint64) bool {
 	if size > 0 && v.counted().LogBytes > size {
 		return true
 	}
+	age := logAge{View: v, before: before, now: now}
 	for key, record := range v.scan(SpaceLog, nil, nil) {
 		oldest, _ := v.entry(key, record) // one that cannot be read is old: see TrimLog
-		return oldest.Time.Before(before)
+		return age.old(key, oldest.Time)
 	}
 	return false
+}
+
+// logAge tells which entries are old, asked for one after the other, the oldest first.
+type logAge struct {
+	*View
+	before, now time.Time
+	known       []byte // key of the next entry that is not dated later than now, nil if it was not looked for
+	at          time.Time
+}
+
+func (a *logAge) old(key []byte, at time.Time) bool {
+	if !at.After(a.now) || a.before.IsZero() {
+		return at.Before(a.before)
+	}
+	if bytes.Compare(a.known, key) <= 0 {
+		a.known, a.at = bytes.Repeat([]byte{0xFF}, len(key)), a.now // none: as young as can be
+		for next, record := range a.scan(SpaceLog, key, nil) {
+			if entry, err := a.entry(next, record); err == nil && !entry.Time.After(a.now) {
+				a.known, a.at = bytes.Clone(next), entry.Time
+				break
+			}
+		}
+	}
+	return a.at.Before(a.before)
 }
 
 func logOfKey(id string, sequence uint64) []byte {

@@ -52,13 +52,16 @@ func kept(t *testing.T, s *state.Store) (first, last uint64, n int) {
 
 func trim(t *testing.T, s *state.Store, before time.Time, size uint64, most int) (dropped int) {
 	t.Helper()
-	update(t, s, func(tx *state.Tx) (err error) { dropped, err = tx.TrimLog(before, size, most); return err })
+	update(t, s, func(tx *state.Tx) (err error) {
+		dropped, err = tx.TrimLog(before, time.Unix(1<<40, 0), size, most)
+		return err
+	})
 	return dropped
 }
 
 func due(t *testing.T, s *state.Store, before time.Time, size uint64) (due bool) {
 	t.Helper()
-	view(t, s, func(v *state.View) { due = v.LogDue(before, size) })
+	view(t, s, func(v *state.View) { due = v.LogDue(before, time.Unix(1<<40, 0), size) })
 	return due
 }
 
@@ -93,6 +96,32 @@ func TestTrimLogByAge(t *testing.T) {
 			t.Errorf("the next entry is %d, the end %d", e.Sequence, v.LogEnd())
 		}
 	})
+}
+
+// Entries dated by a clock that was ahead are as old as what follows them: they keep nothing from going, and do not go while
+// they are the last.
+func TestTrimLogOfTheFuture(t *testing.T) {
+	s := bound(t, state.NewOverlay(nil))
+	dates := []time.Time{minute(1000), minute(1), minute(2), minute(2000), minute(3000), minute(3), minute(9), minute(4000)}
+	update(t, s, func(tx *state.Tx) (err error) {
+		for _, at := range dates {
+			err = errors.Join(err, tx.AppendLog(&state.LogEntry{Time: at}))
+		}
+		return err
+	})
+	now := minute(10)
+	for _, c := range []struct {
+		before time.Time
+		want   int
+	}{{minute(1), 0}, {minute(3), 3}, {minute(3), 0}, {minute(4), 3}, {minute(9), 0}, {minute(10), 1}, {minute(10), 0}} {
+		isDue := false
+		view(t, s, func(v *state.View) { isDue = v.LogDue(c.before, now, 0) })
+		dropped := 0
+		update(t, s, func(tx *state.Tx) (err error) { dropped, err = tx.TrimLog(c.before, now, 0, 100); return err })
+		if dropped != c.want || isDue != (c.want > 0) {
+			t.Errorf("before %s %d are dropped, due is %t, want %d", c.before, dropped, isDue, c.want)
+		}
+	}
 }
 
 func TestTrimLogBySize(t *testing.T) {
@@ -215,7 +244,7 @@ func TestImportedLog(t *testing.T) {
 		if entries, err := v.LogOf("a", math.MaxUint64, 1); err != nil || len(entries) != 1 || entries[0].Sequence != 28 {
 			t.Errorf("the last entry of a is %+v, %v", entries, err)
 		}
-		if !v.LogDue(time.Time{}, 1) {
+		if !v.LogDue(time.Time{}, time.Unix(1<<40, 0), 1) {
 			t.Error("the size of the log is forgotten")
 		}
 	})

@@ -106,10 +106,27 @@ func TestRemovals(t *testing.T) {
 			}
 		}
 	})
-	update(t, s, func(tx *state.Tx) error { return tx.PruneRemovals(at(3)) })
+	update(t, s, func(tx *state.Tx) error { return tx.AgeRemovals(at(3), 0) })
 	view(t, s, func(v *state.View) {
 		if got := v.Removed(at(0)); !maps.Equal(got, map[string]bool{"a": true}) {
 			t.Errorf("what was before 3 o'clock should be forgotten, and nothing else: %v", got)
+		}
+	})
+}
+
+// Removals dated later than now happen now.
+func TestRemovalsOfTheFuture(t *testing.T) {
+	s := bound(t, state.NewOverlay(nil))
+	at := func(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC) }
+	update(t, s, func(tx *state.Tx) error {
+		return errors.Join(tx.AddRemoval("a", at(1)), tx.AddRemoval("b", at(9)), tx.AddRemoval("c", at(900)), tx.AddRemoval("d", at(9000)), tx.AddRemoval("b", at(900)))
+	})
+	update(t, s, func(tx *state.Tx) error { return tx.AgeRemovals(at(10), 2*time.Hour) })
+	view(t, s, func(v *state.View) {
+		for hour, want := range map[int]map[string]bool{0: {"b": true, "c": true, "d": true}, 10: {"b": true, "c": true, "d": true}, 11: {}} {
+			if got := v.Removed(at(hour)); !maps.Equal(got, want) {
+				t.Errorf("since %d o'clock %v were removed, want %v", hour, got, want)
+			}
 		}
 	})
 }

@@ -194,10 +194,31 @@ func (tx *Tx) AddRemoval(id string, at time.Time) error {
 	return tx.w.Put(SpaceRemovals, appendID(appendTime(nil, at), id), nil)
 }
 
-// PruneRemovals forgets the removals before t.
-func (tx *Tx) PruneRemovals(t time.Time) error {
-	for key := range tx.scan(SpaceRemovals, nil, appendTime(nil, t)) {
+// AgeRemovals forgets the removals that are older than age. Those dated later than now, by a clock that was wrong, happen
+// now: nobody knows when they were, and they must neither be forgotten nor count for ever.
+func (tx *Tx) AgeRemovals(now time.Time, age time.Duration) error {
+	for key := range tx.scan(SpaceRemovals, nil, appendTime(nil, now.Add(-age))) {
 		if err := tx.w.Delete(SpaceRemovals, key); err != nil {
+			return err
+		}
+	}
+	var misdated []string
+	for key := range tx.scan(SpaceRemovals, appendTime(nil, now), nil) {
+		at, rest, err := cutTime(key)
+		if err != nil || !at.After(now) {
+			continue // Removed tells of what cannot be read
+		}
+		id, err := wholeID(rest)
+		if err != nil {
+			continue
+		}
+		misdated = append(misdated, id)
+		if err := tx.w.Delete(SpaceRemovals, key); err != nil {
+			return err
+		}
+	}
+	for _, id := range misdated {
+		if err := tx.AddRemoval(id, now); err != nil {
 			return err
 		}
 	}

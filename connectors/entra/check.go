@@ -66,13 +66,25 @@ func (c *Client) Check(ctx context.Context) (Report, error) {
 	if err == nil {
 		r.settle(Permission{Name: permObjects, Optional: true, State: Unproven, Why: "people are read in batches of 300 without it, of 1,000 with it"})
 	}
-	r.ClockSkew = time.Duration(c.transport.skew.Load()).Round(time.Second)
+	if last := c.transport.last.Load(); last != nil {
+		r.ClockSkew = last.service.Sub(last.ours).Round(time.Second)
+	}
 	r.Requests = c.Requests()
 	return r, err
 }
 
 // CredentialEnds returns when the credential stops working for good, the zero time if it does not say.
 func (c *Client) CredentialEnds() time.Time { return credentialEnds(c.token) }
+
+// Time returns what the service's clock shows, by the Date of its last answer and what has passed since; false before
+// there was one. Whoever sets this machine's clock does not change it.
+func (c *Client) Time() (now time.Time, known bool) {
+	last := c.transport.last.Load()
+	if last == nil {
+		return time.Time{}, false
+	}
+	return last.now(), true
+}
 
 // Requests returns how many requests have been sent, repeats included.
 func (c *Client) Requests() int64 { return c.transport.sent.Load() }

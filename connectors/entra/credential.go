@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -28,18 +29,45 @@ type Credential struct {
 	Token               string // static: the bearer token as it is, for emulators on loopback
 }
 
-// tokenSource is a credential whose errors are already one line that says what to do.
+// tokenSource is a credential whose errors are already one line that says what to do. The libraries keep a token until the
+// clock on the wall says that it has ended; one that is set back would have them keep it for as long again, and the service
+// refuse it all the while. So it also goes by what has passed since the token came.
 type tokenSource struct {
-	azcore.TokenCredential
 	tenant string
+	anew   func() (azcore.TokenCredential, error) // makes a credential that keeps no token yet
+
+	mu         sync.Mutex
+	credential azcore.TokenCredential
+	token      string    // the last
+	ends       time.Time // when, with its monotonic reading
 }
 
-func (t tokenSource) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	token, err := t.TokenCredential.GetToken(ctx, o)
+func (t *tokenSource) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	token, err := t.credential.GetToken(ctx, o)
+	if err == nil && t.outlived(token) {
+		if t.credential, err = t.anew(); err != nil {
+			return azcore.AccessToken{}, err
+		}
+		t.token = ""
+		if token, err = t.credential.GetToken(ctx, o); err == nil {
+			t.outlived(token)
+		}
+	}
 	if err != nil {
 		return token, signInError(ctx, t.tenant, err)
 	}
 	return token, nil
+}
+
+// outlived reports whether a token that was given before has ended since.
+func (t *tokenSource) outlived(token azcore.AccessToken) bool {
+	now := time.Now()
+	if token.Token != t.token {
+		t.token, t.ends = token.Token, now.Add(token.ExpiresOn.Sub(now))
+	}
+	return now.After(t.ends)
 }
 
 // newTokenSource returns the credential of the options against the cloud's login service.
@@ -48,11 +76,12 @@ func newTokenSource(o Options, base *url.URL, login cloud.Configuration) (azcore
 	if o.Transport != nil {
 		client.Transport = &http.Client{Transport: o.Transport}
 	}
-	cred, err := newCredential(o.Tenant, o.Credential, client, base)
+	anew := func() (azcore.TokenCredential, error) { return newCredential(o.Tenant, o.Credential, client, base) }
+	cred, err := anew()
 	if err != nil {
 		return nil, err
 	}
-	return tokenSource{cred, o.Tenant}, nil
+	return &tokenSource{tenant: o.Tenant, anew: anew, credential: cred}, nil
 }
 
 func newCredential(tenant string, c Credential, client azcore.ClientOptions, base *url.URL) (cred azcore.TokenCredential, err error) {
@@ -133,8 +162,10 @@ type expiring struct {
 
 // credentialEnds returns the end of the credential, zero if it does not say.
 func credentialEnds(c azcore.TokenCredential) time.Time {
-	if source, ok := c.(tokenSource); ok {
-		c = source.TokenCredential
+	if source, ok := c.(*tokenSource); ok {
+		source.mu.Lock()
+		defer source.mu.Unlock()
+		c = source.credential
 	}
 	e, _ := c.(expiring)
 	return e.ends

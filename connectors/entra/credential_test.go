@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,7 +18,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"ringsync/connectors"
 )
@@ -234,4 +239,34 @@ func TestCertificates(t *testing.T) {
 			t.Errorf("%s ends %v, want %v", tc.credential.Kind, got, tc.want)
 		}
 	}
+}
+
+// keeper is a credential that keeps a token for ever, as the libraries do once the clock has been set back.
+type keeper struct{ token azcore.AccessToken }
+
+func (k *keeper) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return k.token, nil
+}
+
+// A token is given for as long as it lives by the time that passes, whatever the clock on the wall says.
+func TestTokenThatHasOutlivedItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := 0
+		anew := func() (azcore.TokenCredential, error) {
+			made++
+			return &keeper{azcore.AccessToken{Token: fmt.Sprint("token ", made), ExpiresOn: time.Now().Add(time.Hour)}}, nil
+		}
+		first, _ := anew()
+		source := &tokenSource{tenant: "contoso.com", anew: anew, credential: first}
+		for _, c := range []struct {
+			pass time.Duration
+			want string
+		}{{0, "token 1"}, {59 * time.Minute, "token 1"}, {2 * time.Minute, "token 2"}, {59 * time.Minute, "token 2"}, {365 * 24 * time.Hour, "token 3"}} {
+			time.Sleep(c.pass)
+			token, err := source.GetToken(t.Context(), policy.TokenRequestOptions{})
+			if err != nil || token.Token != c.want {
+				t.Errorf("after %s more: %q, %v, want %q", c.pass, token.Token, err, c.want)
+			}
+		}
+	})
 }

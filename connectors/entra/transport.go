@@ -36,9 +36,17 @@ type transport struct {
 	next http.RoundTripper
 	log  *slog.Logger
 
-	sent atomic.Int64 // requests, repeats included
-	skew atomic.Int64 // the service's clock less ours at its last answer, in nanoseconds
+	sent atomic.Int64          // requests, repeats included
+	last atomic.Pointer[heard] // nil before the first answer that says what time it is
 }
+
+// heard is what the service's clock showed when its answer came.
+type heard struct {
+	service, ours time.Time // ours with its monotonic reading
+}
+
+// now is what the service's clock shows now, to some seconds. The clock on this machine's wall has no part in it.
+func (h heard) now() time.Time { return h.service.Add(time.Since(h.ours)) }
 
 func newTransport(next http.RoundTripper, concurrency int, log *slog.Logger) *transport {
 	if next == nil {
@@ -117,7 +125,7 @@ func (t *transport) once(req *http.Request, body []byte) (*http.Response, error)
 		return nil, err
 	}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		t.skew.Store(int64(time.Until(date)))
+		t.last.Store(&heard{date, time.Now()})
 	}
 	guard.body, resp.Body = resp.Body, guard
 	return resp, nil

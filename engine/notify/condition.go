@@ -157,7 +157,9 @@ func (s Standing) trying() bool {
 func (s Standing) stale() (condition, bool) {
 	var good time.Time
 	if c := s.Status.LastGood; c != nil {
-		good = c.Started
+		if good = c.Started; good.After(s.Now) {
+			good = s.Served // the clock was ahead then, and nobody knows when that was
+		}
 		if at := s.Schedule.Stale(good); at.IsZero() || at.After(s.Now) {
 			return condition{}, false
 		}

@@ -92,7 +92,7 @@ func BenchmarkLog(b *testing.B) {
 	b.Run("drop the oldest 500", func(b *testing.B) {
 		for b.Loop() {
 			err := s.Update(b.Context(), func(tx *state.Tx) error {
-				if n, err := tx.TrimLog(begun.Add(time.Hour), 0, 500); err != nil || n != 500 {
+				if n, err := tx.TrimLog(begun.Add(time.Hour), begun.Add(24*365*time.Hour), 0, 500); err != nil || n != 500 {
 					return fmt.Errorf("%d dropped: %w", n, err)
 				}
 				return errEnough
