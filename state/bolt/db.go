@@ -62,6 +62,7 @@ type DB struct {
 // opened is a file that bbolt has opened.
 type opened struct {
 	bolt  *bbolt.DB
+	file  *os.File       // that bolt closes
 	sums  bool           // the values end with their checksums
 	users sync.WaitGroup // transactions
 }
@@ -83,11 +84,15 @@ func Open(path string, options Options) (*DB, error) {
 		return nil, fmt.Errorf("open state file: %w", err)
 	}
 	created, err := db.open(isNew)
+	whole := err == nil && !created && !options.ReadOnly // it is to be, before anything is built on it
+	if whole {
+		err = db.checkStructure()
+	}
 	if err == nil {
 		err = db.prepare(created)
 	}
-	if err == nil && !created && !options.ReadOnly {
-		err = db.verify() // before anything is built on it
+	if err == nil && whole {
+		err = db.verify()
 	}
 	if _, inUse := errors.AsType[*InUseError](err); created && err != nil && !inUse {
 		_ = os.Remove(path)
@@ -151,7 +156,7 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 	panicked = false
 	switch {
 	case err == nil:
-		now.bolt.AllocSize = growth
+		now.bolt.AllocSize, now.file = growth, file
 		db.now = now
 		if !db.readOnly {
 			db.owner = claim(db.path)
@@ -254,6 +259,7 @@ func (db *DB) examine(tx *transaction) (missing bool, err error) {
 	if info.Size() < tx.Size() {
 		return false, db.damaged(fmt.Errorf("it ends after %d of %d bytes", info.Size(), tx.Size()))
 	}
+	var foreign []byte
 	c := tx.Cursor()
 	for name, value := c.First(); name != nil; name, value = c.Next() {
 		switch {
@@ -264,10 +270,16 @@ func (db *DB) examine(tx *transaction) (missing bool, err error) {
 		case len(name) > 1 && !bytes.Equal(name, sumsBucket):
 			return false, db.damaged(fmt.Errorf("it has a bucket %q", name))
 		}
+		if !known(name) { // a later version may have more
+			foreign = name
+		}
 	}
 	tx.of.sums = tx.Bucket(sumsBucket) != nil
 	for _, space := range state.Spaces {
 		missing = missing || tx.Bucket([]byte{byte(space)}) == nil
+	}
+	if missing && foreign != nil {
+		return false, db.damaged(fmt.Errorf("it has a bucket %q in place of another", foreign))
 	}
 	return missing, nil
 }
@@ -278,10 +290,12 @@ func (db *DB) verify() error {
 	return db.view(func(tx *transaction) error {
 		r := tx.reader()
 		for _, space := range state.Spaces {
+			var before []byte
 			for key := range r.Scan(space, nil, nil) {
-				if r.Get(space, key) == nil { // keys within the tree are wrong, or out of order
+				if r.Get(space, key) == nil || bytes.Compare(before, key) >= 0 { // keys within the tree are wrong, or out of order
 					return db.damaged(fmt.Errorf("the record %x in space %d is there and is not found", key, space))
 				}
+				before = append(before[:0], key...)
 			}
 		}
 		return nil

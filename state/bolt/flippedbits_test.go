@@ -8,6 +8,7 @@ package bolt_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,19 +25,20 @@ import (
 var everyByte = flag.Bool("every-byte", false, "TestFlippedBits: flip a bit of every byte of the file, not of some")
 
 // One bit of a state file is flipped, somewhere: a disk that gives back other bytes than it was given. Opened for writing,
-// the file is refused, or it is what it was. What no checksum of records can tell is a pointer that leads to a page of
-// before: the last commit, if bbolt's note of it is broken (as after a power cut), or part of a space, as it was or cut
-// short. But never is there anything in it that nobody wrote.
+// the file is refused, or it is what it was. Only of the last commit itself, if bbolt's note of it is broken, nobody can
+// tell: that is what a power cut leaves, too. The file is then as it was before that commit, whole.
 func TestFlippedBits(t *testing.T) {
 	raw := whole(t)
 	now, err := contents(t.Context(), damagedCopy(t, raw))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// step tells how far the next byte is to be from that one. The list of spaces is worth a closer look.
+	// step tells how far the next byte is to be from that one. The list of spaces, and what leads to other pages, is worth a
+	// closer look.
 	step := func(at int) int {
 		inPage := at % pageSize
-		if *everyByte || inPage < 300 && bytes.Contains(raw[at-inPage:min(len(raw), at-inPage+pageSize)], []byte("sums")) {
+		page := raw[at-inPage : min(len(raw), at-inPage+pageSize)]
+		if *everyByte || inPage < 300 && (bytes.Contains(page, []byte("sums")) || binary.NativeEndian.Uint16(page[8:]) == 1) {
 			return 1
 		}
 		return min(211, pageSize-inPage)
@@ -62,7 +64,9 @@ func TestFlippedBits(t *testing.T) {
 		case maps.Equal(got, now):
 			unharmed++
 		default:
-			older++
+			if older++; at >= 2*pageSize {
+				t.Errorf("bit %d of byte %d: records of before are taken for those of now", at%8, at)
+			}
 			for key, value := range got {
 				if was, _, _ := strings.Cut(value, " of round "); !strings.HasPrefix(now[key], was) || was == "" {
 					t.Errorf("bit %d of byte %d: %q is %.40q, which nobody wrote", at%8, at, key, value)
@@ -70,8 +74,8 @@ func TestFlippedBits(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d refused, %d unharmed, %d with records of before", refused, unharmed, older)
-	if refused < 100 || unharmed < 100 || older > refused/20 {
+	t.Logf("%d refused, %d unharmed, %d as before the last commit", refused, unharmed, older)
+	if refused < 100 || unharmed < 100 {
 		t.Error("that is not what is to be expected")
 	}
 }

@@ -188,3 +188,28 @@ func viewed(b *testing.B, s *state.Store, fn func(*state.View) error) {
 		b.Fatal(err)
 	}
 }
+
+// Opened for writing, a file is read whole; its structure is a small part of that.
+func BenchmarkOpen(b *testing.B) {
+	const people = 100_000
+	path := filepath.Join(b.TempDir(), "contoso.db")
+	db := open(b, path, bolt.Options{Create: true})
+	fill(b, bound(b, db), people)
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for name, options := range map[string]bolt.Options{"for writing": {}, "for reading": {ReadOnly: true}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				db, err := bolt.Open(path, options)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := db.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
