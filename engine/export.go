@@ -36,17 +36,20 @@ type round struct {
 	direct, first bool
 }
 
-// exporter sends what is in the outbox: until nothing is due, or, serving, until it is told to stop. One goroutine
-// dispatches, one commits, and each person in flight has one of their own. It is used once.
+// exporter sends what is in the outbox: until nothing is due, or, serving, whenever something is, until it is told to
+// stop. One goroutine dispatches, one commits, and each person in flight has one of their own; while there is nothing to
+// send there are none.
 type exporter struct {
 	job     *Job
 	target  Target
-	serving bool // goes on when nothing is due, and obeys pause and quarantine
+	serving bool // obeys pause and quarantine
 
-	results chan *outcome
+	results chan *outcome // of the run
 	changed chan struct{} // something happened that the dispatcher may be waiting for
 
 	mu       sync.Mutex
+	asleep   func()      // what wakes it; nil while it is at work, or not serving
+	alarm    *time.Timer // of the next look at the outbox while at rest
 	round    round
 	inFlight map[string]state.Class
 	shut     bool                 // nothing is dispatched for now
@@ -85,8 +88,7 @@ type tally struct {
 
 func (j *Job) newExporter(target Target) *exporter {
 	return &exporter{
-		job: j, target: target,
-		results: make(chan *outcome, commitMost), changed: make(chan struct{}, 1),
+		job: j, target: target, changed: make(chan struct{}, 1),
 		inFlight: map[string]state.Class{}, tries: map[string]int{}, later: map[string]time.Time{},
 		accounts: map[string]string{}, refused: map[string]*conflict{}, moved: make(chan struct{}),
 	}
@@ -105,11 +107,12 @@ func (x *exporter) begin(ctx context.Context, rd round) error {
 		var since time.Time
 		out, err := v.Get(metaCapacity, &since)
 		x.mu.Lock()
-		x.round, x.fetched, x.lateList = rd, nil, 0
 		if rd.read != nil {
 			x.direct = newDirect(rd.read.direct)
 			queued += x.direct.left()
+			rd.read = nil // it is the caller's, and large
 		}
+		x.round, x.fetched, x.lateList = rd, nil, 0
 		x.exhausted, x.cautious = false, out && !since.IsZero()
 		x.mu.Unlock()
 		x.job.progress.queued.Store(int64(queued))
@@ -128,12 +131,53 @@ func (x *exporter) count(keep int) tally {
 	return old
 }
 
-// run works until nothing is due, or, serving, until ctx ends. What is in flight then is given time to end.
+// serve runs now and whenever something may have come up, until ctx ends or that fails, which ended is told.
+func (x *exporter) serve(ctx context.Context, ended chan<- error) {
+	context.AfterFunc(ctx, x.signal)
+	var work func()
+	work = func() {
+		for resting := false; !resting; resting = x.doze(work) {
+			if err := x.run(ctx); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}
+	go work()
+}
+
+// dozeTime is how long the serving exporter does without a look at the outbox: a due time may have come up, or a
+// quarantine ended.
+const dozeTime = time.Minute
+
+// doze has signal call again, and reports false if something has happened since the outbox was looked at.
+func (x *exporter) doze(again func()) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	select {
+	case <-x.changed:
+		return false
+	default:
+	}
+	x.asleep = again
+	if x.alarm == nil {
+		x.alarm = time.AfterFunc(dozeTime, x.signal)
+	} else {
+		x.alarm.Reset(dozeTime)
+	}
+	return true
+}
+
+// run works until nothing is due and nobody in flight, or until ctx ends. What is in flight then is given time to end.
 func (x *exporter) run(ctx context.Context) error {
+	if _, found, _, err := x.next(ctx, false); err != nil || found == drained {
+		return x.reason(err)
+	}
 	flight, land := context.WithCancel(context.WithoutCancel(ctx))
 	defer land()
 	dispatching, halt := context.WithCancel(ctx)
 	defer halt()
+	x.results = make(chan *outcome, commitMost)
 	x.mu.Lock()
 	x.halt = halt
 	x.mu.Unlock()
@@ -157,6 +201,11 @@ func (x *exporter) run(ctx context.Context) error {
 			return doneErr
 		}
 	}
+	return x.reason(err)
+}
+
+// reason is why a run ends with err: what had stopped it, if something had.
+func (x *exporter) reason(err error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.stopped != nil {
@@ -269,10 +318,18 @@ func (x *exporter) wait(ctx context.Context, due time.Time) error {
 	return nil
 }
 
+// signal has the dispatcher look again. The caller does not hold mu.
 func (x *exporter) signal() {
 	select {
 	case x.changed <- struct{}{}:
 	default:
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.asleep != nil {
+		x.alarm.Stop()
+		go x.asleep()
+		x.asleep = nil
 	}
 }
 
@@ -305,6 +362,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	if x.shut && x.errand == nil {
 		if len(x.inFlight) == 0 {
 			x.rest()
+			return "", drained, wait, nil
 		}
 		return "", nothingYet, wait, nil
 	}
@@ -336,12 +394,13 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	maps.DeleteFunc(x.later, func(_ string, due time.Time) bool { return !due.After(now) })
 	if len(x.inFlight) == 0 && len(x.later) == 0 && !x.direct.storing {
 		x.rest()
-		if !x.serving {
-			return "", drained, wait, nil
+		if !x.exhausted {
+			x.round.listing = nil // nobody is left whom it may show; it is large, and grows old until the next cycle
 		}
+		return "", drained, wait, nil
 	}
-	if x.serving { // a due time that has come up meanwhile, a quarantine that has ended
-		wait = now.Add(time.Minute)
+	if x.serving {
+		wait = now.Add(dozeTime)
 	}
 	for _, due := range x.later {
 		if wait.IsZero() || due.Before(wait) {

@@ -87,11 +87,13 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	}
 	working, stop := context.WithCancel(ctx)
 	exporting := make(chan error, 1)
-	go func() { exporting <- v.exporter.run(working) }()
+	v.exporter.serve(working, exporting)
 	var copying sync.WaitGroup
 	defer copying.Wait()
 	defer stop() // before that
-	copying.Go(func() { j.copyLog(working) })
+	if j.Logbook.File != "" {
+		copying.Go(func() { j.copyLog(working) })
+	}
 	auditing := make(chan error, 1)
 	go func() {
 		if j.AuditShare > 0 {

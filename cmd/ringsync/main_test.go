@@ -16,8 +16,11 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("RINGSYNC_LISTEN", "off"); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"ringsync": main, "ringsync-emulators": serveEmulators, "ringsync-bare": bareClient, "ringsync-cycle": measureCycle})
+	testscript.Main(m, programs)
 }
+
+// programs are what the test binary is under another name.
+var programs = map[string]func(){"ringsync": main, "ringsync-emulators": serveEmulators, "ringsync-bare": bareClient, "ringsync-cycle": measureCycle}
 
 // TestScripts runs testdata/script: each script is a session at a terminal, unhappy turns included. Besides
 // testscript's own commands there are

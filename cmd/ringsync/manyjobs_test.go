@@ -3,10 +3,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,13 +26,18 @@ import (
 )
 
 // BenchmarkIdleJobs is what two thousand jobs cost a process when they have nothing to do: memory that is its own, and
-// the part of a core that they take over a minute. With -short they are fifty, and a few seconds.
+// the part of a core that they take over a minute. With -short they are fifty, and a few seconds; RINGSYNC_BENCH_JOBS sets
+// another number. With RINGSYNC_BENCH_PROFILE, a folder, the idle process leaves profiles of its heap and its goroutines
+// there.
 func BenchmarkIdleJobs(b *testing.B) {
 	const people = 5
 	// Seconds: connections that nobody uses are closed after a while.
 	jobs, rest, span := 2000, 100, time.Minute
 	if testing.Short() {
 		jobs, rest, span = 50, 5, 5*time.Second
+	}
+	if n, err := strconv.Atoi(os.Getenv("RINGSYNC_BENCH_JOBS")); err == nil {
+		jobs = n
 	}
 	for _, kind := range []string{"files", "etcd"} {
 		b.Run(kind, func(b *testing.B) {
@@ -61,7 +70,7 @@ func BenchmarkIdleJobs(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			cmd := program(b, "ringsync", "run", "--listen", "off", "--log-level", "warn", folder)
+			cmd := program(b, "ringsync-idle", kind, "run", "--listen", "off", "--log-level", "warn", folder)
 			if err := cmd.Start(); err != nil {
 				b.Fatal(err)
 			}
@@ -106,12 +115,48 @@ func BenchmarkIdleJobs(b *testing.B) {
 			b.ReportMetric(number("RssAnon")/1000, "MB-anon")
 			b.ReportMetric(number("Threads"), "threads")
 			b.ReportMetric(0, "ns/op")
+			if os.Getenv("RINGSYNC_BENCH_PROFILE") != "" {
+				_ = cmd.Process.Signal(syscall.SIGUSR1)
+				time.Sleep(5 * time.Second) // for it to collect garbage and write
+			}
 			_ = cmd.Process.Signal(syscall.SIGTERM)
 			if err := <-ended; err != nil {
 				b.Error(err)
 			}
 		})
 	}
+}
+
+func init() { programs["ringsync-idle"] = idleDaemon }
+
+// idleDaemon is the program, which also leaves profiles when it gets SIGUSR1. They are named by its first argument.
+func idleDaemon() {
+	kind := os.Args[1]
+	os.Args = append(os.Args[:1], os.Args[2:]...)
+	if folder := os.Getenv("RINGSYNC_BENCH_PROFILE"); folder != "" {
+		runtime.MemProfileRate = 4 << 10
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGUSR1)
+		go func() {
+			<-asked
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			fmt.Fprintf(os.Stderr, "%d goroutines; MB: heap %d live and garbage, %d in spans, %d kept idle, goal %d; stacks %d; collector %d; other %d\n",
+				runtime.NumGoroutine(), m.HeapAlloc>>20, m.HeapInuse>>20, (m.HeapIdle-m.HeapReleased)>>20, m.NextGC>>20, m.StackInuse>>20, m.GCSys>>20,
+				(m.MSpanSys+m.MCacheSys+m.BuckHashSys+m.OtherSys)>>20)
+			runtime.GC() // the profile is as of the last collection
+			for _, what := range []string{"heap", "goroutine"} {
+				f, err := os.Create(filepath.Join(folder, "idle-"+kind+"."+what+".pprof"))
+				if err == nil {
+					err = errors.Join(pprof.Lookup(what).WriteTo(f, 0), f.Close())
+				}
+				if err != nil {
+					panic(err)
+				}
+			}
+		}()
+	}
+	main()
 }
 
 // cpuTime is the processor time that a process has used.
