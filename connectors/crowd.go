@@ -8,7 +8,7 @@ import (
 )
 
 // Crowd numbers ids, from 0 in the order in which they come: the people and groups of one read. There may be a million,
-// so an id that is a GUID takes 16 bytes and its place in the index 4 to 11, none of them a pointer that the collector
+// so an id that is a GUID takes 16 bytes and its place in the index 5 to 11, none of them a pointer that the collector
 // would have to look at. A map of the same takes half as much again, and of texts four times as much.
 type Crowd struct {
 	seed maphash.Seed
@@ -129,8 +129,8 @@ func (s *Numbered[T]) Get(n int32) (t T) {
 	return s.pieces[n>>pieceBits][n&(1<<pieceBits-1)]
 }
 
-// Hashes is a set of texts, of each of which it has a hash of 64 bits: 8 to 22 bytes. That two of a million texts are
-// taken for one is a matter of 1 in 10^7, so it is for questions where that harms nobody.
+// Hashes is a set of texts, of each of which it has a hash of 64 bits, in 11 to 22 bytes. That two of a million texts are
+// taken for one has a chance of 3 in 10^8, so it is for questions where that harms nobody.
 type Hashes struct {
 	seed  maphash.Seed
 	slots []uint64 // 0 is free

@@ -3,7 +3,9 @@ package entra
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,6 +168,81 @@ func FuzzPage(f *testing.F) {
 				if want := connectors.FromJSON(v); !o.row.Values[4].Equal(want) && bytes.Count(body, []byte("value")) == 1 {
 					t.Errorf("mail: got %v %q, want %v %q", o.row.Values[4].Kind(), o.row.Values[4].Text(), want.Kind(), want.Text())
 				}
+			}
+		}
+	})
+}
+
+// Objects are taken some at a time, in their order, and once somebody refuses nothing more of the page is read: what
+// follows may be anything.
+func TestPagePieceByPiece(t *testing.T) {
+	sel := newSelection(slotsOf("mail"))
+	body := userPage(3*blockRows + 7)
+	var pieces []int
+	var ids []string
+	page, err := sel.pieces(body, func(some []object) error {
+		pieces = append(pieces, len(some))
+		for _, o := range some {
+			ids = append(ids, o.row.ID)
+		}
+		return nil
+	})
+	if err != nil || page.refused != nil || page.objects != nil || !slices.Equal(pieces, []int{blockRows, blockRows, blockRows, 7}) {
+		t.Errorf("pieces of %v, %+v, %v", pieces, page, err)
+	}
+	whole, err := sel.objects(body)
+	if err != nil || len(whole.objects) != len(ids) {
+		t.Fatalf("%d objects in pieces, %d in one, %v", len(ids), len(whole.objects), err)
+	}
+	for i, o := range whole.objects {
+		if o.row.ID != ids[i] {
+			t.Fatalf("object %d is %s, in one page %s", i, ids[i], o.row.ID)
+		}
+	}
+
+	enough, taken := errors.New("enough"), 0
+	garbled := append(body[:len(body)-2:len(body)-2], "garbled"...)
+	refuse := func(some []object) error {
+		if taken += len(some); taken > blockRows {
+			return enough
+		}
+		return nil
+	}
+	if page, err := sel.pieces(garbled, refuse); err != nil || page.refused != enough || taken != 2*blockRows {
+		t.Errorf("refused: %v, %v after %d", page.refused, err, taken)
+	}
+	if _, err := sel.pieces(garbled, func([]object) error { return nil }); err == nil {
+		t.Error("took what is not JSON")
+	}
+}
+
+// FuzzAssignments compares the decoder with encoding/json: it takes nothing that is not JSON, and of what it takes every
+// assignment is the same.
+func FuzzAssignments(f *testing.F) {
+	f.Add([]byte(`{"@odata.nextLink":"n","value":[{"id":"x","principalId":"a","principalType":"User","appRoleId":"r","deep":[{"principalId":"b"}]},{"appRoleId":"r","principalType":"Group","principalId":"\u0062"}]}`))
+	f.Add([]byte(`{"value":[{"principalId":"a","principalType":"User","appRoleId":null}]}`))
+	f.Add([]byte(`{"value":[],"value":null}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		page, err := assignments(body)
+		if err != nil {
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatalf("took what is not JSON: %q", body)
+		}
+		var strict struct {
+			Next  string `json:"@odata.nextLink"`
+			Value []struct{ PrincipalID, PrincipalType, AppRoleID string }
+		}
+		if json.Unmarshal(body, &strict) != nil || len(strict.Value) != len(page.rows) {
+			return // repeated or case-folded names, where encoding/json merges
+		}
+		for i, a := range page.rows {
+			if a.Principal == "" || a.Type == "" || a.Role == "" {
+				t.Errorf("took an assignment of nobody: %+v", a)
+			}
+			if w := strict.Value[i]; a != (assignment{w.PrincipalID, w.PrincipalType, w.AppRoleID}) && bytes.Count(bytes.ToLower(body), []byte("principalid")) == len(page.rows) {
+				t.Errorf("got %+v, want %+v", a, w)
 			}
 		}
 	})

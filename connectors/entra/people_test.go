@@ -2,6 +2,7 @@ package entra
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -78,6 +79,59 @@ func TestPeopleLimited(t *testing.T) {
 		err := c.People(t.Context(), ids, func(connectors.Row) error { t.Error("emitted somebody"); return nil })
 		if connectors.FaultOf(err) != connectors.FaultPermission || !strings.Contains(err.Error(), permUsers) {
 			t.Errorf("%d: got %v", n, err)
+		}
+	}
+}
+
+// Should attributes come of some people and not of others, all are asked for in the other way.
+func TestPeopleHalfHeeded(t *testing.T) {
+	const many = 3 * blockRows
+	id := func(n int) string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n) }
+	var ids []string
+	for n := range many {
+		ids = append(ids, id(n))
+	}
+	c := newClientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "$batch") {
+			var users []string
+			for n := range many {
+				enabled := `,"accountEnabled":true`
+				if n == many-1 {
+					enabled = ""
+				}
+				users = append(users, `{"id":"`+id(n)+`","userPrincipalName":"u"`+enabled+`}`)
+			}
+			_, _ = io.WriteString(w, `{"value":[`+strings.Join(users, ",")+`]}`)
+			return
+		}
+		var batch struct {
+			Requests []struct{ ID, URL string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&batch); err != nil {
+			t.Error(err)
+		}
+		var answers []string
+		for _, q := range batch.Requests {
+			var users []string
+			for _, id := range ids {
+				if strings.Contains(q.URL, id) {
+					users = append(users, `{"id":"`+id+`","userPrincipalName":"whole","accountEnabled":true}`)
+				}
+			}
+			answers = append(answers, `{"id":"`+q.ID+`","status":200,"body":{"value":[`+strings.Join(users, ",")+`]}}`)
+		}
+		_, _ = io.WriteString(w, `{"responses":[`+strings.Join(answers, ",")+`]}`)
+	}), func(*Options) {})
+	got := map[string]string{}
+	if err := c.People(t.Context(), ids, func(row connectors.Row) error {
+		got[row.ID] = row.Values[connectors.SlotUserPrincipalName].Text()
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if got[id] != "whole" {
+			t.Errorf("%s is %q", id, got[id])
 		}
 	}
 }

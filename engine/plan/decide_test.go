@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -161,6 +162,29 @@ func TestDecide(t *testing.T) {
 					d.Action, got, d.Removal, d.Class(), d.Skip, test.action, test.differs, test.removal, test.class, test.skip)
 			}
 		})
+	}
+}
+
+// An outline is the same decision, but that a create does not say what it sends.
+func TestOutline(t *testing.T) {
+	for _, scope := range []state.Scope{state.ScopeUnknown, state.InScope, state.Unassigned, state.Disabled} {
+		for _, linked := range []bool{false, true} {
+			for _, may := range []bool{false, true} {
+				p, c := person(), policy()
+				p.Scope, c.Create = scope, may
+				p.Set("title").Want = str("Director")
+				if !linked {
+					p.TargetID = ""
+				}
+				d, outline := c.Decide(p), c.Outline(p)
+				if d.Action == Create {
+					d.Differences = nil
+				}
+				if !reflect.DeepEqual(d, outline) {
+					t.Errorf("%s, linked %v: %+v, decided %+v", scope, linked, outline, d)
+				}
+			}
+		}
 	}
 }
 
