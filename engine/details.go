@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -107,31 +108,36 @@ func (j *Job) deepen(ctx context.Context, target TargetReader, l *listing) (warn
 	if !j.wantsUnlisted() {
 		return nil, nil
 	}
-	byAccount := map[string]*state.Person{}
-	err = j.eachPerson(ctx, func(p *state.Person) error {
-		if l.linked.Has(p.TargetID) && l.fresh(p) {
-			byAccount[p.TargetID] = p.Clone()
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
+	comparable := func(p *state.Person) bool { return l.linked.Has(p.TargetID) && l.fresh(p) }
+	var failed error
 	offered, err := j.details(ctx, target, func(r connectors.Resource) {
-		if p := byAccount[r.ID]; p != nil {
-			l.drifts(p, r)
-		}
+		err := j.store.View(ctx, func(v *state.View) error {
+			holder := v.PersonByTarget(r.ID)
+			if holder == "" {
+				return nil
+			}
+			found, err := v.FillPerson(&l.record, holder)
+			if found && err == nil && comparable(&l.record) {
+				l.drifts(&l.record, r)
+			}
+			return err
+		})
+		failed = cmp.Or(failed, err)
 	})
-	if offered || err != nil {
+	if err = cmp.Or(err, failed); offered || err != nil {
 		return nil, err
 	}
 	var mu sync.Mutex // of the listing, and what follows
 	unread, why := 0, error(nil)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(j.Concurrency)
-	for account, p := range byAccount {
+	err = j.eachPerson(ctx, func(p *state.Person) error {
+		if !comparable(p) {
+			return nil
+		}
+		p = p.Clone()
 		group.Go(func() error {
-			row, err := target.Get(groupCtx, account)
+			row, err := target.Get(groupCtx, p.TargetID)
 			j.progress.listed.Add(1)
 			mu.Lock()
 			defer mu.Unlock()
@@ -139,15 +145,16 @@ func (j *Job) deepen(ctx context.Context, target TargetReader, l *listing) (warn
 			case err == nil:
 				l.drifts(p, row)
 			case quarantines(err) || groupCtx.Err() != nil:
-				return fmt.Errorf("read account %s of %s: %w", account, p.Name(), err)
+				return fmt.Errorf("read account %s of %s: %w", p.TargetID, p.Name(), err)
 			default:
 				unread, why = unread+1, err
 			}
 			return nil
 		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+		return groupCtx.Err()
+	})
+	if groupErr := group.Wait(); groupErr != nil || err != nil {
+		return nil, cmp.Or(groupErr, err)
 	}
 	if unread > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d accounts could not be read whole: %v", unread, why))
