@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -324,10 +325,15 @@ func (j *Job) end(ctx context.Context, c state.Cycle, report *plan.Report, faile
 	}
 	return j.store.Update(ctx, func(tx *state.Tx) error {
 		stored := tx.Cycle(c.Number)
-		for name := range doneCounters(s) {
+		for name, told := range doneCounters(s) {
 			c.Counters[name] = 0
-			if stored != nil { // what the exporter has done for it by now; of a served job it goes on
-				c.Counters[name] = stored.Counters[name]
+			if stored == nil {
+				continue
+			}
+			// What the exporter has done for it by now; of a served job it goes on, and the report tells of none of it.
+			c.Counters[name] = stored.Counters[name]
+			if slices.Contains([]string{"create", "update", "enable"}, name) {
+				c.Counters["unchanged"] = max(0, c.Counters["unchanged"]-max(0, stored.Counters[name]-told))
 			}
 		}
 		return tx.PutCycle(&c)

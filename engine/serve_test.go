@@ -80,6 +80,9 @@ func TestServe(t *testing.T) {
 		if st := s.status(); st.LastGood == nil || st.LastGood.Kind != "initial" || st.Linked != 12 || st.State != "idle" {
 			t.Errorf("after the first minute: %+v", st)
 		}
+		if c := s.status().LastGood.Counters; c["create"] != 12 || c["unchanged"] != 0 {
+			t.Errorf("the first cycle counts %v", c)
+		}
 		w.dir.UpdateUser(w.people[0], map[string]any{"jobTitle": "Pilot"})
 		pass(40 * time.Minute)
 		if got := w.accountOf(w.people[0]).Title; got != "Pilot" {

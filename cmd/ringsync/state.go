@@ -209,10 +209,14 @@ func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
 		return k, fmt.Errorf("%s is there already: move it away, or name another file", path)
 	}
 	partial := path + ".partial"
-	if err := clearAway(partial); err != nil {
-		return k, err
+	err = clearAway(partial)
+	if err == nil {
+		err = j.copyTo(ctx, partial)
 	}
-	if err := j.copyTo(ctx, partial); err != nil {
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("write %s: %w for %s (with a daemon at work, its user is who writes): name another place", path, fs.ErrPermission, localUser())
+	}
+	if err != nil {
 		return k, err
 	}
 	defer func() {
