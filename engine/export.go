@@ -53,6 +53,7 @@ type exporter struct {
 	round    round
 	inFlight map[string]state.Class
 	shut     bool                 // nothing is dispatched for now
+	holding  bool                 // results are in hand that could not be put down
 	fetched  []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
 	direct   direct               // people of an initial cycle who are in no state yet
 	tries    map[string]int       // tries in place, by person
@@ -355,7 +356,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	if err := ctx.Err(); err != nil {
 		return "", drained, wait, err
 	}
-	if x.serving && x.job.store.Blocked() != nil {
+	if x.serving && (x.holding || x.job.store.Blocked() != nil) {
 		x.rest() // nothing goes out for longer than anybody is to wait
 		return "", nothingYet, wait, nil
 	}
@@ -516,11 +517,13 @@ func (x *exporter) commitAll(ctx context.Context) error {
 // acknowledged is to be known once it can. The end of ctx gives it one more chance.
 func (x *exporter) putDown(running context.Context, group []outcome) error {
 	ctx := context.WithoutCancel(running) // a result that is in hand is kept whatever has been cancelled
+	defer x.hold(false)
 	for {
 		err := x.commit(ctx, group)
 		if err == nil || !x.serving || !isUnwritable(err) || running.Err() != nil {
 			return err
 		}
+		x.hold(true)
 		x.job.touch() // the loop sees to it
 		blocked := x.job.store.Blocked()
 		if blocked == nil {
@@ -531,6 +534,12 @@ func (x *exporter) putDown(running context.Context, group []outcome) error {
 		case <-running.Done():
 		}
 	}
+}
+
+func (x *exporter) hold(holding bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.holding = holding
 }
 
 // gather adds to the group what else has come in and what comes in a moment: until it is large enough, or nobody else is in

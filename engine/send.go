@@ -32,14 +32,14 @@ type outcome struct {
 // send brings one person as far as one request to the target can. The place that was reserved is used up by a write
 // or given back.
 func (x *exporter) send(ctx context.Context, id string) (o outcome) {
-	o.id, o.started = id, x.job.clock()
+	o.id, o.started = id, x.job.Now()
 	place := true
 	defer func() {
 		if place {
 			x.target.Release()
 		}
 		o.aborted = o.err != nil && ctx.Err() != nil
-		o.took = x.job.clock().Sub(o.started)
+		o.took = x.job.Now().Sub(o.started)
 	}()
 	p, err := x.person(ctx, id)
 	if err != nil {
