@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -213,8 +214,8 @@ func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
 	if err == nil {
 		err = j.copyTo(ctx, partial)
 	}
-	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("write %s: %w for %s (with a daemon at work, its user is who writes): name another place", path, fs.ErrPermission, localUser())
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		err = fmt.Errorf("write %s: %w for %s (with a daemon at work, its user is who writes): name another place", path, cause(err), localUser())
 	}
 	if err != nil {
 		return k, err
@@ -229,6 +230,14 @@ func (j *job) backup(ctx context.Context, path string) (k kept, err error) {
 	}
 	k.Job, k.File = j.config.Job, path
 	return k, bolt.Settle(partial, path)
+}
+
+// cause is what the system says, without what was tried.
+func cause(err error) error {
+	if refused, ok := errors.AsType[syscall.Errno](err); ok {
+		return refused
+	}
+	return err
 }
 
 // clearAway removes what a command that was killed has left of a file that it was making.
@@ -282,7 +291,10 @@ func (j *job) export(ctx context.Context, path string) (k kept, err error) {
 	}
 	var file *os.File
 	if path == "" {
-		file, err = os.CreateTemp("", "ringsync-export-*")
+		if file, err = os.CreateTemp("", "ringsync-export-*"); err != nil && j.config.State.Etcd == nil {
+			// A container has no folder for temporary files, and the state's is there to be written to.
+			file, err = os.CreateTemp(filepath.Dir(j.config.State.Path), "ringsync-export-*")
+		}
 	} else {
 		file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	}
