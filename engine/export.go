@@ -358,6 +358,9 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 	}
 	if x.serving && (x.holding || x.job.store.Blocked() != nil) {
 		x.rest() // nothing goes out for longer than anybody is to wait
+		if len(x.inFlight) == 0 {
+			return "", drained, wait, nil
+		}
 		return "", nothingYet, wait, nil
 	}
 	if x.shut && x.errand == nil {
