@@ -133,7 +133,8 @@ func TestFullDiskInDaemon(t *testing.T) {
 	s.dir.Fault(until(begin))
 	s.fullAt(d, 100)
 	siem := filepath.Join(s.folder, "siem.jsonl")
-	at := daemonAt(t, s, "schedule: {incremental: 1h}\nlog: {file: '"+siem+"'}\nnotify: {webhook: {url: '"+hook.URL+"'}}\n")
+	rest := "log: {file: '" + siem + "'}\nnotify: {webhook: {url: '" + hook.URL + "'}}\n"
+	at := daemonAt(t, s, "schedule: {incremental: 1h}\n"+rest)
 	d.pid.Store(s.pid(t))
 	close(begin)
 
@@ -179,11 +180,20 @@ func TestFullDiskInDaemon(t *testing.T) {
 	if !maps.Equal(source, s.dir.Requests()) || !maps.Equal(target, s.account.Requests()) {
 		t.Errorf("requests on a full disk: %v, then %v; %v, then %v", source, s.dir.Requests(), target, s.account.Requests())
 	}
+	// What it has in hand would be lost with it, were another configuration to take its place now.
+	if err := s.write("schedule: {incremental: 2h}\n" + rest); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, at+"/metrics", `^ringsync_config_accepted\{.*\} 0$`)
 
 	d.empty()
 	eventually(t, at+"/metrics", `^ringsync_links\{job="sandbox"\} 400$`)
 	eventually(t, at+"/metrics", `^ringsync_state_unwritable\{job="sandbox"\} 0$`)
 	heard(notify.Over, "its state can be written again")
+	if err := syscall.Kill(int(d.pid.Load()), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, at+"/metrics", `^ringsync_config_accepted\{.*\} 1$`)
 	command(t, exitOK, "-q", "-c", s.config, "sync")
 	s.everybodyOnce(t)
 	if n := len(s.account.Posts()); n != 400 {

@@ -141,6 +141,9 @@ func (a *app) successor(ctx context.Context, before *job, c *configs.Config) (*j
 	if err := transferable(before.config, c); err != nil {
 		return nil, err
 	}
+	if blocked := before.store.Blocked(); blocked != nil { // what it has in hand would be lost, and nothing won
+		return nil, fmt.Errorf("it can be taken over once the state can be written; then reload (SIGHUP): %w", blocked.Err)
+	}
 	if statePlace(c) != statePlace(before.config) {
 		return a.open(ctx, c, false)
 	}
