@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 )
 
 //go:embed default-mapping.yaml
@@ -135,7 +136,7 @@ const etcdLogSize = "4MB"
 // complete fills in what depends on more than one key, and makes paths that are relative to the file's folder absolute.
 func (c *Config) complete() {
 	if c.Users.Attributes == nil {
-		c.Users.Attributes = DefaultMapping()
+		c.Users.Attributes = slices.Clip(defaultAttributes()) // all who have none share it
 	}
 	if c.State.Path == "" && c.State.Etcd == nil {
 		c.State.Path = c.Job + ".db"
@@ -162,7 +163,9 @@ func (c *Config) complete() {
 
 // DefaultMapping returns the attribute mappings of a configuration that has none: those of the RingCentral app in the
 // Entra gallery, less what RingCentral's SCIM does not take.
-func DefaultMapping() []Attribute {
+func DefaultMapping() []Attribute { return slices.Clone(defaultAttributes()) }
+
+var defaultAttributes = sync.OnceValue(func() []Attribute {
 	doc := newDocument("default-mapping.yaml")
 	var users struct {
 		Attributes []Attribute `yaml:"attributes"`
@@ -170,7 +173,11 @@ func DefaultMapping() []Attribute {
 	d := &decoder{document: doc}
 	d.section("", doc.parse(defaultMapping), reflect.ValueOf(&users).Elem())
 	return users.Attributes // TestDefaultMapping: it has no problems
-}
+})
+
+// Forget drops what is kept of the file's text to tell where problems are: several times the size of the rest. From then
+// on every problem is at the beginning of the file.
+func (c *Config) Forget() { c.doc = newDocument(c.doc.file) }
 
 // File returns the path that the configuration was loaded from.
 func (c *Config) File() string { return c.doc.file }

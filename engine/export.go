@@ -179,6 +179,7 @@ func (x *exporter) run(ctx context.Context) error {
 	dispatching, halt := context.WithCancel(ctx)
 	defer halt()
 	x.results = make(chan *outcome, commitMost)
+	defer func() { x.results = nil }()
 	x.mu.Lock()
 	x.halt = halt
 	x.mu.Unlock()

@@ -21,6 +21,22 @@ type Schedule struct {
 	// Jitter returns a number in [0, 1): by how much of a tenth of the interval a start is put off, so that many jobs
 	// do not start together. nil: none.
 	Jitter func() float64
+	// Places are shared by jobs of which only so many are to begin a cycle at a time, when thousands are overdue: each cycle
+	// on schedule has one of them while it lasts, for placeTime at most. nil: the job has its own.
+	Places chan struct{}
+}
+
+// placeTime is how long a cycle may have a place. What takes longer waits for a service, and nobody else has to for that.
+const placeTime = 10 * time.Second
+
+// hold returns what gives up the place that a cycle has.
+func (s Schedule) hold() (leave func()) {
+	once := sync.OnceFunc(func() { <-s.Places })
+	late := time.AfterFunc(placeTime, once)
+	return func() {
+		late.Stop()
+		once()
+	}
 }
 
 // ErrNotServing is what Request returns when Serve is not at work.
@@ -75,6 +91,9 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 		one: newLock(), errands: newLock(),
 	}
 	v.exporter.serving, v.exporter.shut = true, true
+	if s.Places == nil {
+		s.Places = make(chan struct{}, 1)
+	}
 	if !j.service.CompareAndSwap(nil, v) {
 		return errors.New("the job is being served already")
 	}
@@ -150,10 +169,16 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 		v.next = at
 		v.mu.Unlock()
 		wait := glance
-		if !at.IsZero() {
-			wait = max(0, min(at.Sub(j.Now()), glance))
+		var place chan<- struct{} // that a cycle is waiting for
+		switch ahead := at.Sub(j.Now()); {
+		case at.IsZero():
+		case ahead <= 0:
+			place = s.Places
+		default:
+			wait = min(ahead, glance)
 		}
 		timer := time.NewTimer(wait)
+		tried := false
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -161,35 +186,50 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 			exporting <- err // for Serve, which waits for it
 			return err
 		case <-v.changed:
-		case r := <-v.requests:
-			v.turned.Store(&turn{time.Now(), true})
-			report, rd, err := j.turn(ctx, v, r.kind)
-			fresh = true
-			v.exporter.gate(false) // whoever asked waits for what follows
-			r.answer <- answer{report, rd, err}
-			if isDamage(err) {
-				return err
-			}
-			steady = s.drawn()
 		case <-timer.C:
-			if at.IsZero() || at.After(j.Now()) {
-				break
-			}
-			v.turned.Store(&turn{time.Now(), true})
-			if err := j.probe(ctx, v.exporter.target); err != nil {
-				j.Logger.Warn("still in quarantine", "job", j.Name, "error", err)
-				break
-			}
-			report, _, err := j.turn(ctx, v, kind)
-			fresh = true
-			j.tell(report, err)
-			if isDamage(err) {
-				return err
-			}
-			steady = s.drawn()
+		case r := <-v.requests:
+			tried, err = true, j.requested(ctx, v, r)
+		case place <- struct{}{}:
+			leave := s.hold()
+			tried, err = j.scheduled(ctx, v, kind)
+			leave()
 		}
 		timer.Stop()
+		if err != nil {
+			return err
+		}
+		if tried {
+			fresh, steady = true, s.drawn()
+		}
 	}
+}
+
+// requested runs a cycle that somebody waits for. An error means that the state cannot be read.
+func (j *Job) requested(ctx context.Context, v *service, r request) error {
+	v.turned.Store(&turn{time.Now(), true})
+	report, rd, err := j.turn(ctx, v, r.kind)
+	v.exporter.gate(false) // whoever asked waits for what follows
+	r.answer <- answer{report, rd, err}
+	if isDamage(err) {
+		return err
+	}
+	return nil
+}
+
+// scheduled runs the cycle that is due, unless the target still refuses everything. An error means that the state cannot
+// be read.
+func (j *Job) scheduled(ctx context.Context, v *service, kind Kind) (tried bool, err error) {
+	v.turned.Store(&turn{time.Now(), true})
+	if err := j.probe(ctx, v.exporter.target); err != nil {
+		j.Logger.Warn("still in quarantine", "job", j.Name, "error", err)
+		return false, nil
+	}
+	report, _, err := j.turn(ctx, v, kind)
+	j.tell(report, err)
+	if isDamage(err) {
+		return true, err
+	}
+	return true, nil
 }
 
 // drawn returns the schedule with its jitter drawn once: however often the next start is asked for, it stays the same.

@@ -133,7 +133,7 @@ func (a *app) checked(ctx context.Context) (j *job, stateErr, err error) {
 	if j, stateErr = a.open(ctx, c, true); stateErr == nil {
 		return j, nil, nil
 	}
-	if j, err = newJob(c); err == nil { // the connections can be tested without the state
+	if j, err = a.newJob(c); err == nil { // the connections can be tested without the state
 		err = j.connect(a, "")
 	}
 	return j, stateErr, err

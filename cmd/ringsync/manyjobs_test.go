@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -139,11 +140,11 @@ func idleDaemon() {
 		signal.Notify(asked, syscall.SIGUSR1)
 		go func() {
 			<-asked
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			fmt.Fprintf(os.Stderr, "%d goroutines; MB: heap %d live and garbage, %d in spans, %d kept idle, goal %d; stacks %d; collector %d; other %d\n",
-				runtime.NumGoroutine(), m.HeapAlloc>>20, m.HeapInuse>>20, (m.HeapIdle-m.HeapReleased)>>20, m.NextGC>>20, m.StackInuse>>20, m.GCSys>>20,
-				(m.MSpanSys+m.MCacheSys+m.BuckHashSys+m.OtherSys)>>20)
+			tellMemory("as it was")
+			for range 5 { // each halves the stacks that are too large
+				debug.FreeOSMemory()
+			}
+			tellMemory("at its least")
 			runtime.GC() // the profile is as of the last collection
 			for _, what := range []string{"heap", "goroutine"} {
 				f, err := os.Create(filepath.Join(folder, "idle-"+kind+"."+what+".pprof"))
@@ -157,6 +158,15 @@ func idleDaemon() {
 		}()
 	}
 	main()
+}
+
+// tellMemory says on stderr where the memory of the process is.
+func tellMemory(when string) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fmt.Fprintf(os.Stderr, "%s, in MB: %d goroutines on %d; %d live or garbage in spans of %d, %d idle, goal %d; %d for the collector, %d else\n", when,
+		runtime.NumGoroutine(), m.StackInuse>>20, m.HeapAlloc>>20, m.HeapInuse>>20, (m.HeapIdle-m.HeapReleased)>>20, m.NextGC>>20, m.GCSys>>20,
+		(m.MSpanSys+m.MCacheSys+m.BuckHashSys+m.OtherSys)>>20)
 }
 
 // cpuTime is the processor time that a process has used.

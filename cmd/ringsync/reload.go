@@ -47,6 +47,7 @@ func (m *member) load() {
 	m.seen = fingerprintOf(m.files) // before loading: what changes meanwhile is seen at the next look
 	c, err := m.app.load()
 	if m.problem = err; err == nil {
+		c.Forget() // it has no problems
 		m.wanted = c
 	}
 }

@@ -32,6 +32,8 @@ type app struct {
 	// monitor counts the requests of the daemon's jobs, and credentials are what they share; nil in every other command.
 	monitor     *monitor
 	credentials *credentials
+	// shared is what else the daemon's jobs share; nil in every other command.
+	shared *shared
 	// seats are this process's places in the etcd clusters that its jobs are in.
 	seats *seats
 	// fleet says that this is a member's: it waits for a job that is another process's. One that opens a job in etcd holds

@@ -77,7 +77,7 @@ func (a *app) run(ctx context.Context, listen string, sources []string, flags co
 	if err != nil {
 		return err
 	}
-	a.monitor, a.credentials, a.seats = newMonitor(), newCredentials(), newSeats(a.log)
+	a.monitor, a.credentials, a.shared, a.seats = newMonitor(), newCredentials(), newShared(), newSeats(a.log)
 	return unlessTold(ctx, newFleet(a, sources, door).run(ctx, listen))
 }
 

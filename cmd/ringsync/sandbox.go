@@ -173,19 +173,20 @@ func (s *sandbox) services() (*entratest.Directory, *ringcentraltest.Account) {
 // serve serves until the context ends; requests under way are given a second.
 func serve(ctx context.Context, group *errgroup.Group, l net.Listener, h http.Handler) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	group.Go(func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
+	ended := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(ended)
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if server.Shutdown(limited) != nil {
 			_ = server.Close() // somebody holds on; the end is the end
 		}
+	})
+	group.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		<-ended
 		return nil
 	})
 }

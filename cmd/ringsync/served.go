@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"ringsync/engine"
 )
 
@@ -44,6 +42,7 @@ func (a *app) serve(ctx context.Context, j *job, socket *control, refused func()
 	if s.schedule, err = scheduleOf(j.config); err != nil {
 		return nil, err
 	}
+	s.schedule.Places = a.shared.places
 	if socket == nil {
 		if socket, err = openControl(socketPath(j.config.Place())); err != nil {
 			return nil, err
@@ -54,17 +53,17 @@ func (a *app) serve(ctx context.Context, j *job, socket *control, refused func()
 		return nil, err
 	}
 	s.watched, s.control = w, socket
-	var group *errgroup.Group
 	ctx, s.cancel = context.WithCancelCause(ctx)
-	group, ctx = errgroup.WithContext(ctx)
 	// Before that, the job would tell commands that nobody serves it.
 	j.engine.Serving = sync.OnceFunc(func() { socket.give(&daemon{job: j, ctx: ctx, refused: refused}) })
-	group.Go(func() error { notifier.Run(ctx); return nil })
-	group.Go(func() error { return j.engine.Serve(ctx, j.target, s.schedule) })
 	go func() {
-		s.err = group.Wait()
+		defer close(s.done)
+		var notifying sync.WaitGroup
+		notifying.Go(func() { notifier.Run(ctx) })
+		s.err = j.engine.Serve(ctx, j.target, s.schedule)
 		j.engine.Serving() // whatever has failed, those who wait for the control socket get an answer
-		close(s.done)
+		s.cancel(s.err)
+		notifying.Wait()
 	}()
 	return s, nil
 }

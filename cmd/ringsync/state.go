@@ -332,7 +332,7 @@ func (a *app) importState(ctx context.Context, name string) (k kept, err error) 
 	if err != nil {
 		return k, err
 	}
-	j, err := newJob(c)
+	j, err := a.newJob(c)
 	if err != nil {
 		return k, err
 	}

@@ -14,15 +14,13 @@ import (
 	"ringsync/connectors/ringcentral"
 	"ringsync/engine"
 	"ringsync/engine/plan"
-	"ringsync/mapping"
 	"ringsync/state"
 )
 
 // job is one configured job with its connectors, and its state if that was opened.
 type job struct {
+	*recipe
 	config  *configs.Config
-	mapping *mapping.Mapping
-	slots   *connectors.Slots
 	source  *entra.Client
 	target  *ringcentral.Client
 	engine  *engine.Job
@@ -34,11 +32,11 @@ type job struct {
 }
 
 // newJob compiles the configuration. Nothing is sent and no file is opened.
-func newJob(c *configs.Config) (*job, error) {
-	j := &job{config: c, slots: connectors.NewSourceSlots(), letGo: func() error { return nil }}
+func (a *app) newJob(c *configs.Config) (*job, error) {
+	j := &job{config: c, letGo: func() error { return nil }}
 	j.close = j.letGo
 	var err error
-	j.mapping, err = compile(c, j.slots)
+	j.recipe, err = a.shared.recipe(c)
 	return j, err
 }
 
@@ -53,7 +51,7 @@ func (j *job) connect(a *app, defaultAccess string) (err error) {
 		j.target, err = ringcentral.New(ringcentral.Options{
 			URL: c.Target.URL, Token: credential,
 			RateShare: c.Target.RateShare, Concurrency: c.Target.Concurrency, RefuseBadAddress: c.Target.Address == "fail",
-			Slots: j.mapping.Target(), Logger: a.log, Wrap: j.fenced(a.monitor.counting(c.Job, ringCentral)),
+			Slots: j.mapping.Target(), Shape: j.shape, Logger: a.log, Transport: a.shared.roundTripper(), Wrap: j.fenced(a.monitor.counting(c.Job, ringCentral)),
 		})
 	}
 	if err != nil {
@@ -77,7 +75,7 @@ func newCredential(c *configs.Config, a *app) (*ringcentral.Credential, error) {
 	}
 	return ringcentral.JWTGrant(ringcentral.JWT{URL: t.OAuth.URL, ClientID: t.OAuth.ClientID,
 		ClientSecret: t.OAuth.ClientSecret.Reveal(), Assertion: t.OAuth.JWT.Reveal(),
-		Logger: a.log, Wrap: a.monitor.counting(c.Job, ringCentral)})
+		Logger: a.log, Transport: a.shared.roundTripper(), Wrap: a.monitor.counting(c.Job, ringCentral)})
 }
 
 // openSource returns a client of the configured tenant that reads the attributes of slots. defaultAccess is as for connect.
@@ -94,7 +92,7 @@ func openSource(a *app, c *configs.Config, slots *connectors.Slots, defaultAcces
 			Token: c.Source.Credential.Token.Reveal(),
 		},
 		ScopeAll: c.Source.Scope == "all", NestedGroups: c.Source.NestedGroups, DefaultAccess: defaultAccess,
-		Slots: slots, Logger: a.log, Wrap: a.monitor.counting(c.Job, microsoftGraph),
+		Slots: slots, Logger: a.log, Transport: a.shared.roundTripper(), Wrap: a.monitor.counting(c.Job, microsoftGraph),
 	})
 	if err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("source: %w", err)}
@@ -147,7 +145,7 @@ func (a *app) successor(ctx context.Context, before *job, c *configs.Config) (*j
 	if statePlace(c) != statePlace(before.config) {
 		return a.open(ctx, c, false)
 	}
-	j, err := newJob(c)
+	j, err := a.newJob(c)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +175,7 @@ func (j *job) inherit(ctx context.Context, a *app, before *job) (err error) {
 
 // openRecords opens the state as open does, and nothing else.
 func (a *app) openRecords(ctx context.Context, c *configs.Config, dry bool) (_ *job, err error) {
-	j, err := newJob(c)
+	j, err := a.newJob(c)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	Token *Credential
 	// Slots are the target slots of the mapping: canonical names of the Schema.
 	Slots *connectors.Slots
+	// Shape is that of Slots, which clients of the same slots may share; nil has one made.
+	Shape *Shape
 	// RateShare is the part of each rate limit that is ours, above 0 and at most 1; 0 means 1. Of several clients with
 	// one credential the smallest counts.
 	RateShare float64
@@ -39,7 +41,7 @@ type Options struct {
 	Timeout time.Duration
 	// Backoff is the pause before a failed read is repeated, doubled each time; 0 means a second.
 	Backoff time.Duration
-	// Transport replaces the HTTP transport; nil means one of our own.
+	// Transport replaces the HTTP transport, and may be others' too; nil means one of our own.
 	Transport http.RoundTripper
 	// Wrap, if given, is put around the transport: it sees every request as it goes out.
 	Wrap   func(http.RoundTripper) http.RoundTripper
@@ -52,21 +54,16 @@ type Client struct {
 	root, restRoot string // of what is sent, SCIM and REST
 	token          *Credential
 	http           http.RoundTripper
+	alone          *http.Transport // that http goes to, if it is ours alone
 	timeout        time.Duration
 	backoff        time.Duration
 	log            *slog.Logger
 	pace           *pacer
 	fits           *fitter
 
-	slots   int // those of the mapping; own slots follow
-	decoder *scim.Decoder
-	encoder *scim.Encoder
-	index   *connectors.Slots
-	rows    atomic.Int64 // how many rows of a list to ask for
-	skew    atomic.Int64 // of the service's clock, as the last answer gave it; nanoseconds
-
-	paths      []scim.Path            // by slot
-	attributes []connectors.Attribute // by slot
+	*Shape
+	rows atomic.Int64 // how many rows of a list to ask for
+	skew atomic.Int64 // of the service's clock, as the last answer gave it; nanoseconds
 }
 
 // New returns a client. It sends nothing.
@@ -91,8 +88,10 @@ func New(o Options) (*Client, error) {
 	if o.Concurrency == 0 {
 		o.Concurrency = 16
 	}
+	var own *http.Transport
 	if o.Transport == nil {
-		o.Transport = newTransport(o.Concurrency)
+		own = newTransport(o.Concurrency)
+		o.Transport = own
 	}
 	if o.Wrap != nil {
 		o.Transport = o.Wrap(o.Transport)
@@ -106,18 +105,19 @@ func New(o Options) (*Client, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Shape == nil {
+		if o.Shape, err = NewShape(o.Slots); err != nil {
+			return nil, err
+		}
+	}
 	c := &Client{base: base, token: o.Token, timeout: o.Timeout, backoff: o.Backoff, log: o.Logger,
-		pace: o.Token.pace, fits: newFitter(o.Slots, o.RefuseBadAddress), slots: o.Slots.Len(),
-		http: o.Transport}
+		pace: o.Token.pace, fits: newFitter(o.Slots, o.RefuseBadAddress), Shape: o.Shape,
+		http: o.Transport, alone: own}
 	rest := *base
 	rest.Path = restPath
 	c.root, c.restRoot = base.String(), rest.String()
 	c.pace.open(c, o.RateShare)
 	c.rows.Store(rowsAsked)
-	if err := c.compile(o.Slots); err != nil {
-		c.pace.close(c)
-		return nil, err
-	}
 	return c, nil
 }
 
@@ -125,37 +125,12 @@ func New(o Options) (*Client, error) {
 // to be asked of the client afterwards.
 func (c *Client) Close() {
 	c.pace.close(c)
-	(&http.Client{Transport: c.http}).CloseIdleConnections()
+	if c.alone != nil {
+		c.alone.CloseIdleConnections()
+	}
 }
 
-// compile prepares the slots. What the client itself needs of an account, mapped or not, gets slots of its own behind
-// those of the mapping: active, which every create sends, and what accounts are found by.
-func (c *Client) compile(slots *connectors.Slots) error {
-	c.index = connectors.NewSlots(slots.Names()...)
-	for _, name := range []string{attrActive, attrUserName, attrWorkMail} {
-		c.index.Add(name)
-	}
-	schema := Schema()
-	for _, name := range c.index.Names() {
-		a, ok := schema.Lookup(name)
-		if !ok || a.Name != name {
-			return fmt.Errorf("slot %s: not an attribute of a %s", name, schema.Name)
-		}
-		p, err := scim.ParsePath(name)
-		if err != nil {
-			return err
-		}
-		c.paths, c.attributes = append(c.paths, p), append(c.attributes, a)
-	}
-	var err error
-	if c.decoder, err = scim.NewDecoder(c.index, schema); err != nil {
-		return err
-	}
-	c.encoder, err = scim.NewEncoder(c.index, schema)
-	return err
-}
-
-func newTransport(concurrency int) http.RoundTripper {
+func newTransport(concurrency int) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = 0, concurrency, concurrency
 	return t
@@ -306,14 +281,6 @@ func (c *Client) Get(ctx context.Context, id string) (connectors.Resource, error
 		return err
 	})
 	return c.own(r), err
-}
-
-// own takes the client's own slots off a resource.
-func (c *Client) own(r connectors.Resource) connectors.Resource {
-	if len(r.Values) > c.slots {
-		r.Values = r.Values[:c.slots:c.slots]
-	}
-	return r
 }
 
 func sameID(want, got string) error {
