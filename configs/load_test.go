@@ -336,3 +336,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What is kept to tell where problems are can be dropped; paths stay relative to the file's folder.
+func TestForget(t *testing.T) {
+	filled := strings.ReplaceAll(string(Starter()), zeroID, "4d1e2c3b-0a19-4f28-b7c6-d5e4f3a2b1c0")
+	c, err := Parse("/etc/ringsync/contoso.yaml", []byte(filled), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, _ := c.Position("target.url"); line == 1 {
+		t.Fatal("the file's text is not known to begin with")
+	}
+	c.Forget()
+	if line, column := c.Position("target.url"); line != 1 || column != 1 || c.File() != "/etc/ringsync/contoso.yaml" || c.Folder() != "/etc/ringsync" {
+		t.Errorf("afterwards a problem is at %d:%d of %s in %s", line, column, c.File(), c.Folder())
+	}
+}

@@ -17,6 +17,20 @@ type Paced interface {
 // assumedReads is the limit of reads a minute that the audit goes by where the target names none.
 const assumedReads = 50
 
+// auditing begins the audit if there is to be one. The channel gets why it failed, if it does, and is closed when it ends.
+func (j *Job) auditing(ctx context.Context, v *service) <-chan error {
+	over := make(chan error, 1)
+	if j.AuditShare <= 0 {
+		close(over)
+		return over
+	}
+	go func() {
+		defer close(over)
+		over <- j.audit(ctx, v)
+	}()
+	return over
+}
+
 // audit reads the accounts of linked people whole, one after the other, for as long as the job is served, and has put
 // right what has been changed there by hand: lists leave out phone numbers and addresses, so that a cycle does not see
 // those. It takes its share of the reads and no more, spread out evenly, and rests while a cycle is at work.

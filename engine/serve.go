@@ -113,28 +113,24 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 	if j.Logbook.File != "" {
 		copying.Go(func() { j.copyLog(working) })
 	}
-	auditing := make(chan error, 1)
-	go func() {
-		if j.AuditShare > 0 {
-			auditing <- j.audit(working, v)
-		}
-		close(auditing)
-	}()
+	auditing := j.auditing(working, v)
 	err := j.serve(ctx, v, s, exporting)
 	stop()
 	if auditErr := <-auditing; err == nil {
 		err = auditErr
 	}
-	ended := func(err error) bool {
-		return errors.Is(err, context.Canceled) || ctx.Err() != nil && errors.Is(err, ctx.Err())
-	}
-	if exportErr := <-exporting; err == nil || ended(err) {
+	if exportErr := <-exporting; err == nil || ended(ctx, err) {
 		err = exportErr
 	}
-	if ended(err) {
+	if ended(ctx, err) {
 		return nil
 	}
 	return err
+}
+
+// ended reports whether an error only says that ctx has.
+func ended(ctx context.Context, err error) bool {
+	return errors.Is(err, context.Canceled) || ctx.Err() != nil && errors.Is(err, ctx.Err())
 }
 
 func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan error) error {
@@ -155,26 +151,19 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 			}
 			recovered = true
 		}
-		kind, at, err := j.Upcoming(ctx, steady)
+		kind, at, still, err := j.upcoming(ctx, v, steady)
 		if err != nil {
 			return err
 		}
-		still, err := j.still(ctx)
-		if err != nil {
-			return err
-		}
-		fresh = !still && (fresh || at.IsZero() || at.After(j.Now()))
+		ahead := at.Sub(j.Now())
+		due := !at.IsZero() && ahead <= 0
+		fresh = !still && (fresh || !due)
 		v.exporter.gate(!fresh)
-		v.mu.Lock()
-		v.next = at
-		v.mu.Unlock()
 		wait := glance
 		var place chan<- struct{} // that a cycle is waiting for
-		switch ahead := at.Sub(j.Now()); {
-		case at.IsZero():
-		case ahead <= 0:
+		if due {
 			place = s.Places
-		default:
+		} else if !at.IsZero() {
 			wait = min(ahead, glance)
 		}
 		timer := time.NewTimer(wait)
@@ -202,6 +191,18 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 			fresh, steady = true, s.drawn()
 		}
 	}
+}
+
+// upcoming is Upcoming for the loop, and whether nothing may go out at all.
+func (j *Job) upcoming(ctx context.Context, v *service, s Schedule) (kind Kind, at time.Time, still bool, err error) {
+	if kind, at, err = j.Upcoming(ctx, s); err != nil {
+		return kind, at, false, err
+	}
+	v.mu.Lock()
+	v.next = at
+	v.mu.Unlock()
+	still, err = j.still(ctx)
+	return kind, at, still, err
 }
 
 // requested runs a cycle that somebody waits for. An error means that the state cannot be read.

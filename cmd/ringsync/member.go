@@ -174,27 +174,35 @@ func (m *member) work(ctx context.Context, config **configs.Config, j *job, t *t
 			}
 			return false, errors.New("it ended by itself")
 		case c := <-m.offers:
-			actor := engine.WithActor(ctx, c.actor)
-			next, err := m.app.successor(actor, s.job, c.config)
-			if err != nil {
-				m.refuse(ctx, c.actor, err)
-				c.done <- err
-				continue
-			}
-			m.sink()
-			*config = c.config
-			if t != nil {
-				t.offer(c.config)
-			}
-			if s, err = m.replace(ctx, actor, s, next); err != nil {
-				c.done <- err
+			next, err := m.reload(ctx, config, s, t, c)
+			if c.done <- err; next == nil {
 				return lost(err), unlessLost(err)
 			}
-			m.rise(s)
-			m.app.log.Info("configuration loaded", "job", c.config.Job, "file", m.file)
-			c.done <- nil
+			s = next
 		}
 	}
+}
+
+// reload has the job go by what is offered. It returns what is served then: what was before if the offer is refused, with
+// the reason, and nil if that has come to its end on the way.
+func (m *member) reload(ctx context.Context, config **configs.Config, s *served, t *turn, o offer) (*served, error) {
+	actor := engine.WithActor(ctx, o.actor)
+	next, err := m.app.successor(actor, s.job, o.config)
+	if err != nil {
+		m.refuse(ctx, o.actor, err)
+		return s, err
+	}
+	m.sink()
+	*config = o.config
+	if t != nil {
+		t.offer(o.config)
+	}
+	if s, err = m.replace(ctx, actor, s, next); err != nil {
+		return nil, err
+	}
+	m.rise(s)
+	m.app.log.Info("configuration loaded", "job", o.config.Job, "file", m.file)
+	return s, nil
 }
 
 // replace has the next job take the place of the one that is being served. actor is ctx with who wants it.
