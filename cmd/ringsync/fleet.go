@@ -123,6 +123,7 @@ func (f *fleet) run(ctx context.Context, listen string) (err error) {
 	group.Go(func() error { f.systemd.guard(working, f); return nil })
 	f.attend(working, watch, hangup)
 	f.systemd.stopping()
+	f.app.seats.ending.Store(true)
 	stop()
 	f.running.Wait()
 	err = group.Wait()

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,7 +28,8 @@ import (
 )
 
 // BenchmarkIdleJobs is what two thousand jobs cost a process when they have nothing to do: memory that is its own, and
-// the part of a core that they take over a minute. With -short they are fifty, and a few seconds; RINGSYNC_BENCH_JOBS sets
+// the part of a core that they take over a minute; and how long it takes until the process is ready, has looked at all of
+// them again on SIGHUP, and has ended on SIGTERM. With -short they are fifty, and a few seconds; RINGSYNC_BENCH_JOBS sets
 // another number. With RINGSYNC_BENCH_PROFILE, a folder, the idle process leaves profiles of its heap and its goroutines
 // there.
 func BenchmarkIdleJobs(b *testing.B) {
@@ -72,6 +74,26 @@ func BenchmarkIdleJobs(b *testing.B) {
 				}
 			}
 			cmd := program(b, "ringsync-idle", kind, "run", "--listen", "off", "--log-level", "warn", folder)
+			manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(folder, "notify"), Net: "unixgram"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer manager.Close()
+			cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+manager.LocalAddr().String())
+			// ready waits until the program says that it is, after its start or a reload, and returns how long that took.
+			ready := func() float64 {
+				began, said := time.Now(), make([]byte, 4096)
+				for {
+					_ = manager.SetReadDeadline(began.Add(10 * time.Minute))
+					n, err := manager.Read(said)
+					if err != nil {
+						b.Fatal("it does not become ready:", err)
+					}
+					if strings.Contains(string(said[:n]), "READY=1") {
+						return time.Since(began).Seconds()
+					}
+				}
+			}
 			if err := cmd.Start(); err != nil {
 				b.Fatal(err)
 			}
@@ -79,6 +101,7 @@ func BenchmarkIdleJobs(b *testing.B) {
 			go func() { ended <- cmd.Wait() }()
 			defer func() { _ = cmd.Process.Kill() }() // it has ended unless something went wrong
 			began := time.Now()
+			b.ReportMetric(ready(), "s/ready")
 			// All have read when nobody reads any more.
 			for last, quiet := -1, 0; quiet < rest; time.Sleep(time.Second) {
 				n := 0
@@ -102,33 +125,41 @@ func BenchmarkIdleJobs(b *testing.B) {
 			time.Sleep(span)
 			used := cpuTime(b, cmd.Process.Pid) - before
 			b.ReportMetric(100*used.Seconds()/span.Seconds(), "%core")
-			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
-			if err != nil {
-				b.Fatal(err)
-			}
-			number := func(name string) float64 {
-				n, err := strconv.ParseFloat(regexp.MustCompile(name + `:\s*(\d+)`).FindStringSubmatch(string(status))[1], 64)
-				if err != nil {
-					b.Fatal(err)
-				}
-				return n
-			}
-			b.ReportMetric(number("RssAnon")/1000, "MB-anon")
-			b.ReportMetric(number("Threads"), "threads")
+			b.ReportMetric(inProcess(b, cmd.Process.Pid, "RssAnon")/1000, "MB-anon")
+			b.ReportMetric(inProcess(b, cmd.Process.Pid, "Threads"), "threads")
 			b.ReportMetric(0, "ns/op")
 			if os.Getenv("RINGSYNC_BENCH_PROFILE") != "" {
 				_ = cmd.Process.Signal(syscall.SIGUSR1)
 				time.Sleep(5 * time.Second) // for it to collect garbage and write
 			}
+			_ = cmd.Process.Signal(syscall.SIGHUP)
+			b.ReportMetric(ready(), "s/reload")
+			b.ReportMetric(inProcess(b, cmd.Process.Pid, "RssAnon")/1000, "MB-anon-reloaded")
+			told := time.Now()
 			_ = cmd.Process.Signal(syscall.SIGTERM)
 			if err := <-ended; err != nil {
 				b.Error(err)
 			}
+			b.ReportMetric(time.Since(told).Seconds(), "s/stop")
 		})
 	}
 }
 
 func init() { programs["ringsync-idle"] = idleDaemon }
+
+// inProcess is a number that the system gives of a process in its status file.
+func inProcess(b *testing.B, pid int, name string) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	n, err := strconv.ParseFloat(regexp.MustCompile(name + `:\s*(\d+)`).FindStringSubmatch(string(status))[1], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
 
 // idleDaemon is the program, which also leaves profiles when it gets SIGUSR1. They are named by its first argument.
 func idleDaemon() {

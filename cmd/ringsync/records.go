@@ -39,7 +39,7 @@ func (r fileRecords) moment() (moment, error) {
 type etcdRecords struct {
 	*etcd.DB
 	owner *etcd.Owner // nil if they are for reading only
-	leave func() error
+	seat  *seat
 }
 
 func (r etcdRecords) moment() (moment, error) {
@@ -53,10 +53,14 @@ func (r etcdRecords) moment() (moment, error) {
 // Close meets state.DB.
 func (r etcdRecords) Close() error {
 	err := r.DB.Close()
-	if r.owner != nil {
+	switch {
+	case r.owner == nil:
+	case r.seat.all.ending.Load():
+		r.owner.Abandon()
+	default:
 		err = errors.Join(err, r.owner.Release())
 	}
-	return errors.Join(err, r.leave())
+	return errors.Join(err, r.seat.leave())
 }
 
 // patience is how long a command waits for others that only read the state: most need it for a moment.
@@ -103,13 +107,13 @@ func (a *app) openPlace(ctx context.Context, c *configs.Config, readOnly bool) (
 	if err != nil {
 		return nil, err
 	}
-	r := etcdRecords{leave: seat.leave}
+	r := etcdRecords{seat: seat}
 	defer func() {
 		if err != nil && r.owner != nil {
 			err = errors.Join(err, r.owner.Release())
 		}
 		if err != nil {
-			err = errors.Join(err, r.leave())
+			err = errors.Join(err, seat.leave())
 		}
 	}()
 	if readOnly {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringsync/configs"
@@ -24,8 +25,10 @@ import (
 type seats struct {
 	self etcd.Holder
 	log  *slog.Logger
-	mu   sync.Mutex
-	open map[string]*seat
+	// ending: the process is. What it has in etcd goes with its leases, all at once.
+	ending atomic.Bool
+	mu     sync.Mutex
+	open   map[string]*seat
 }
 
 func newSeats(log *slog.Logger) *seats {
@@ -142,7 +145,9 @@ func (s *seat) offer(job etcd.Job) (withdraw func()) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.offered, job.Name)
-		s.tell()
+		if !s.all.ending.Load() {
+			s.tell()
+		}
 	}
 }
 

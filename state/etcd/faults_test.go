@@ -418,3 +418,28 @@ func TestDialRefused(t *testing.T) {
 		t.Errorf("called off: %v", err)
 	}
 }
+
+// An owner that abandons its job can write no more, and nobody else has the job before the lease ends, which is at once
+// when it is closed.
+func TestAbandon(t *testing.T) {
+	address := server(t, nil)
+	lease := join(t, dial(t, etcd.Options{Endpoints: []string{address}}))
+	job := newJob()
+	owner := own(t, lease, job)
+	db := open(t, owner)
+	owner.Abandon()
+	err := db.Update(t.Context(), func(w state.Writer) error { return w.Put(state.SpacePeople, []byte("a"), []byte("b")) })
+	if _, ok := errors.AsType[*etcd.LostError](err); !ok {
+		t.Errorf("Update = %v, want a *LostError", err)
+	}
+	other := join(t, dial(t, etcd.Options{Endpoints: []string{address}}))
+	if _, err := other.Own(t.Context(), job, 100*time.Millisecond); err == nil {
+		t.Fatal("the job can be had while the lease of who abandoned it goes on")
+	}
+	lease.Close()
+	began := time.Now()
+	own(t, other, job)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s until another had the job, of a lease of a minute", took)
+	}
+}
