@@ -263,7 +263,12 @@ func (h *history) run(c cycle) {
 	var report *plan.Report
 	var err error
 	if c.serve {
+		// What befalls the disk follows from numbers of its own.
+		if r := rand.New(rand.NewPCG(h.seed, uint64(h.round)<<32|7)); chance(r, 40) {
+			p.disk.fill(1+r.IntN(25), time.Duration(1+r.IntN(120))*time.Minute)
+		}
 		err = h.serve(ctx, h.operator)
+		p.disk.fill(0, 0)
 	} else {
 		report, err = p.job.Cycle(ctx, h.target, c.kind, 1000)
 	}
@@ -285,7 +290,7 @@ func (h *history) run(c cycle) {
 		h.broken("S5", "a cycle fails without a fault: %v", err)
 	}
 	h.checkCycle(c, report, err, h.net.journal[first:])
-	if p.ctx.Err() != nil {
+	if p.ctx.Err() != nil || p.lost {
 		h.must(h.bury())
 	}
 }

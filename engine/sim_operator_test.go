@@ -44,7 +44,7 @@ func (h *history) approve(all bool) {
 	}
 	for list, people := range lists {
 		n, err := h.process.job.Approve(ctx, list, people)
-		if err != nil && ctx.Err() == nil && !strings.Contains(err.Error(), "held list") {
+		if err != nil && ctx.Err() == nil && !isUnwritable(err) && !strings.Contains(err.Error(), "held list") {
 			h.broken("S3", "approve %d %v: %v", list, people, err)
 		}
 		h.note("held list %d: %d people approved", list, n)
@@ -71,7 +71,7 @@ func (h *history) wasApproved(w *write) bool {
 func (h *history) restart(r *rand.Rand) {
 	reset := engine.Reset{Watermark: chance(r, 50), Escrows: chance(r, 50), Quarantine: chance(r, 50), Links: chance(r, 30)}
 	h.note("restart: %+v", reset)
-	if err := h.process.job.Restart(h.process.ctx, reset); err != nil && h.process.ctx.Err() == nil {
+	if err := h.process.job.Restart(h.process.ctx, reset); err != nil && h.process.ctx.Err() == nil && !isUnwritable(err) {
 		h.broken("S9", "restart: %v", err)
 	}
 }
@@ -126,6 +126,11 @@ func (h *history) serve(ctx context.Context, r *rand.Rand) error {
 	})
 	cancel()
 	<-gone
+	if isUnwritable(err) {
+		h.process.lost = true
+		h.note("stopped on a full disk")
+		return nil
+	}
 	if errors.Is(err, errDead) || ctx.Err() != nil {
 		return nil
 	}
@@ -187,7 +192,12 @@ func (h *history) pauseAWhile(ctx context.Context, r *rand.Rand) error {
 		h.broken("pause", "%d writes by a job that is paused", n)
 	}
 	h.note("resumed")
-	return job.Resume(h.process.after())
+	for err := job.Resume(h.process.after()); ; err = job.Resume(h.process.after()) {
+		if !isUnwritable(err) {
+			return err
+		}
+		time.Sleep(time.Minute)
+	}
 }
 
 // writes returns how many writes there were.

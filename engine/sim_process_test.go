@@ -28,6 +28,7 @@ type process struct {
 	store  *state.Store
 	job    *engine.Job
 	dead   atomic.Bool
+	lost   bool // it ended on a full disk, with results in hand
 }
 
 // program is what all processes of a history have in common, since making it takes longer than many a cycle. The
@@ -86,6 +87,10 @@ type disk struct {
 	how     end
 	begun   time.Time // when the last commit that succeeded began
 	left    []byte    // the file as the dead process left it
+
+	fullAt    int           // the commit from which on the disk is full; 0 for none
+	fullFor   time.Duration // for so long
+	fullUntil time.Time
 }
 
 const commitTime = 997 * time.Microsecond
@@ -106,6 +111,19 @@ func (d *disk) Update(ctx context.Context, fn func(state.Writer) error) error {
 		return errDead
 	}
 	d.commits++
+	if d.fullAt > 0 && d.commits >= d.fullAt {
+		d.p.h.note("the disk is full for %s", d.fullFor)
+		d.fullAt, d.fullUntil = 0, begun.Add(d.fullFor)
+	}
+	if begun.Before(d.fullUntil) {
+		write := fn
+		fn = func(w state.Writer) error {
+			if err := write(w); err != nil {
+				return err
+			}
+			return &state.UnwritableError{What: "the state", Err: errors.New("no space left on device"), Remedy: "make room"}
+		}
+	}
 	now := d.how
 	if d.commits != d.at {
 		now = survives
@@ -144,6 +162,16 @@ func (d *disk) arm(how end, after int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.how, d.at = how, d.commits+after
+}
+
+// fill has the disk be full from that commit from now on, for so long; it has room at once if that is 0.
+func (d *disk) fill(after int, length time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fullAt, d.fullFor, d.fullUntil = d.commits+after, length, time.Time{}
+	if after == 0 {
+		d.fullAt = 0
+	}
 }
 
 // boot starts a process. It may die in it.

@@ -118,7 +118,7 @@ func (h *history) checkCycle(c cycle, report *plan.Report, err error, writes []*
 	if h.plan.concurrency == 1 && !h.served && h.account.EarlyRequests() > 0 {
 		h.broken("S6", "%d requests came inside a penalty", h.account.EarlyRequests())
 	}
-	if h.process.dead.Load() {
+	if h.process.dead.Load() || h.process.lost {
 		return
 	}
 	h.checkLog(writes)
@@ -205,7 +205,7 @@ func (h *history) checkRemovals() {
 // committed reports whether a commit followed the answer to a write, as it does unless the process dies in between.
 func (h *history) committed(w *write) bool {
 	if w.round == h.round {
-		w.forgotten = h.process.dead.Load() && w.delivered.After(h.process.disk.begun)
+		w.forgotten = (h.process.dead.Load() || h.process.lost) && w.delivered.After(h.process.disk.begun)
 	}
 	return !w.forgotten
 }
