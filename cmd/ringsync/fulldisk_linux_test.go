@@ -67,7 +67,7 @@ func TestFullDiskInSync(t *testing.T) {
 	for name, at := range map[string]int64{"before anything is written": 0, "at the first write": 1, "in the middle": 100} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 5 * time.Millisecond})
+			s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 50 * time.Millisecond})
 			d := &disk{t: t}
 			cmd := program(t, "ringsync", "-q", "-c", s.config, "sync")
 			begin := make(chan struct{})
@@ -274,40 +274,46 @@ func (s *stage) wholeLog(t *testing.T, path string) {
 	}
 }
 
-// A daemon that is told to stop on a full disk stops, and says what is not written down; the next one finds it.
+// A daemon that is told to stop on a full disk stops, and says what is not written down; one that is killed says nothing.
+// The next one finds it either way.
 func TestFullDiskThenStop(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 5 * time.Millisecond})
-	d := &disk{t: t}
-	begin := make(chan struct{})
-	s.dir.Fault(until(begin))
-	s.fullAt(d, 100)
-	cmd := program(t, "ringsync", "-c", s.config, "run", "--listen", "off")
-	var said strings.Builder
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 50 * time.Millisecond})
+			d := &disk{t: t}
+			begin := make(chan struct{})
+			s.dir.Fault(until(begin))
+			s.fullAt(d, 100)
+			cmd := program(t, "ringsync", "-c", s.config, "run", "--listen", "off")
+			var said strings.Builder
+			cmd.Stderr = &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			d.pid.Store(int64(cmd.Process.Pid))
+			close(begin)
+			for s.status(t).Unwritable == nil {
+				if t.Context().Err() != nil {
+					t.Fatal("it is not blocked")
+				}
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			tells := strings.Contains(said.String(), "ringsync: state file "+s.place.State+" cannot be written")
+			if code := cmd.ProcessState.ExitCode(); signal == syscall.SIGTERM && (code != exitFailed || !tells) {
+				t.Errorf("exit code %d:\n%s", code, &said)
+			}
+			if n := len(s.account.Users()); n == 0 || n == 400 {
+				t.Errorf("%d accounts", n)
+			}
+			s.account.Fault(nil)
+			command(t, exitOK, "-q", "-c", s.config, "sync")
+			s.everybodyOnce(t)
+		})
 	}
-	d.pid.Store(int64(cmd.Process.Pid))
-	close(begin)
-	for s.status(t).Unwritable == nil {
-		if t.Context().Err() != nil {
-			t.Fatal("it is not blocked")
-		}
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(said.String(), "ringsync: state file "+s.place.State+" cannot be written") {
-		t.Errorf("exit code %d:\n%s", code, &said)
-	}
-	if n := len(s.account.Users()); n == 0 || n == 400 {
-		t.Errorf("%d accounts", n)
-	}
-	s.account.Fault(nil)
-	command(t, exitOK, "-q", "-c", s.config, "sync")
-	s.everybodyOnce(t)
 }
 
 func (s *stage) status(t *testing.T) (status engine.Status) {

@@ -38,6 +38,7 @@ var (
 	quarantinedDesc = gauge("quarantined", "Whether the job is in quarantine for the reason: 1 or 0.", "reason")
 	pausedDesc      = gauge("paused", "Whether somebody has paused the job: 1 or 0.")
 	unwritableDesc  = gauge("state_unwritable", "Whether the job's state cannot be written, so that nothing is read or sent: 1 or 0.")
+	sizeDesc        = gauge("state_bytes", "Size of the job's state file.")
 	logFileDesc     = gauge("log_file_unwritable", "Whether the file that log.file names cannot be written: 1 or 0.")
 	expiryDesc      = gauge("credential_expiry_timestamp_seconds", "When a credential ends, in Unix time, if that is known.", "credential")
 	upDesc          = gauge("up", "Whether the job is being served: 1 or 0.", "file")
@@ -54,7 +55,7 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 
 // described are all of them.
 var described = [...]*prometheus.Desc{lastGoodDesc, lastResultDesc, durationDesc, nextDesc, staleDesc, peopleDesc, linksDesc, activeDesc,
-	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, unwritableDesc, logFileDesc, expiryDesc, upDesc, acceptedDesc, loadedDesc, limitDesc, jobsDesc}
+	outboxDesc, oldestDesc, escrowsDesc, heldDesc, waitingDesc, quarantinedDesc, pausedDesc, unwritableDesc, sizeDesc, logFileDesc, expiryDesc, upDesc, acceptedDesc, loadedDesc, limitDesc, jobsDesc}
 
 // counters are what the process has counted since it began.
 type counters struct {
@@ -144,6 +145,9 @@ func (w *watched) collect(ctx context.Context, ch chan<- prometheus.Metric) erro
 	put(pausedDesc, oneIf(s.Paused != nil))
 	put(unwritableDesc, oneIf(s.Unwritable != nil))
 	put(logFileDesc, oneIf(s.LogFile != nil))
+	if file, ok := w.job.records.(fileRecords); ok {
+		put(sizeDesc, float64(file.Size()))
+	}
 	put(peopleDesc, float64(s.People))
 	put(linksDesc, float64(s.Linked))
 	put(activeDesc, float64(s.Active))

@@ -109,7 +109,7 @@ func TestMonitor(t *testing.T) {
 		`ringsync_links{job="sandbox"} 12`, `ringsync_quarantined{job="sandbox",reason="target"} 0`, `ringsync_last_cycle_success{job="sandbox"} 1`,
 		`ringsync_outbox{job="sandbox",kind="create"} 0`, `ringsync_requests_total{group="unknown",job="sandbox",service="ringcentral",status="201"} 12`,
 		`ringsync_requests_total{group="groups",job="sandbox",service="graph",status="200"} `, `ringsync_last_good_cycle_timestamp_seconds{job="sandbox"} 1.`,
-		`ringsync_build_info{`, `ringsync_stale{job="sandbox"} 0`, `ringsync_last_cycle_duration_seconds{job="sandbox",kind="`,
+		`ringsync_build_info{`, `ringsync_state_bytes{job="sandbox"} `, `ringsync_state_unwritable{job="sandbox"} 0`, `ringsync_log_file_unwritable{job="sandbox"} 0`, `ringsync_stale{job="sandbox"} 0`, `ringsync_last_cycle_duration_seconds{job="sandbox",kind="`,
 	} {
 		if !strings.Contains(body, "\n"+want) {
 			t.Errorf("no %s in\n%s", want, body)
