@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -30,8 +31,8 @@ import (
 // BenchmarkIdleJobs is what two thousand jobs cost a process when they have nothing to do: memory that is its own, and
 // the part of a core that they take over a minute; and how long it takes until the process is ready, has looked at all of
 // them again on SIGHUP, and has ended on SIGTERM. With -short they are fifty, and a few seconds; RINGSYNC_BENCH_JOBS sets
-// another number. With RINGSYNC_BENCH_PROFILE, a folder, the idle process leaves profiles of its heap and its goroutines
-// there.
+// another number. With RINGSYNC_BENCH_PROFILE, a folder, the idle process leaves profiles of its heap, its goroutines and
+// another minute of processor time there.
 func BenchmarkIdleJobs(b *testing.B) {
 	const people = 5
 	// Seconds: connections that nobody uses are closed after a while.
@@ -130,7 +131,7 @@ func BenchmarkIdleJobs(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 			if os.Getenv("RINGSYNC_BENCH_PROFILE") != "" {
 				_ = cmd.Process.Signal(syscall.SIGUSR1)
-				time.Sleep(5 * time.Second) // for it to collect garbage and write
+				time.Sleep(profileTime + 5*time.Second) // for it to collect garbage and write
 			}
 			_ = cmd.Process.Signal(syscall.SIGHUP)
 			b.ReportMetric(ready(), "s/reload")
@@ -144,6 +145,9 @@ func BenchmarkIdleJobs(b *testing.B) {
 		})
 	}
 }
+
+// profileTime is how long the idle process is looked at for its profile of processor time.
+const profileTime = time.Minute
 
 func init() { programs["ringsync-idle"] = idleDaemon }
 
@@ -172,19 +176,29 @@ func idleDaemon() {
 		go func() {
 			<-asked
 			tellMemory("as it was")
-			for range 5 { // each halves the stacks that are too large
-				debug.FreeOSMemory()
-			}
-			tellMemory("at its least")
-			runtime.GC() // the profile is as of the last collection
-			for _, what := range []string{"heap", "goroutine"} {
+			profile := func(what string, write func(io.Writer) error) {
 				f, err := os.Create(filepath.Join(folder, "idle-"+kind+"."+what+".pprof"))
 				if err == nil {
-					err = errors.Join(pprof.Lookup(what).WriteTo(f, 0), f.Close())
+					err = errors.Join(write(f), f.Close())
 				}
 				if err != nil {
 					panic(err)
 				}
+			}
+			profile("cpu", func(w io.Writer) error {
+				if err := pprof.StartCPUProfile(w); err != nil {
+					return err
+				}
+				time.Sleep(profileTime)
+				pprof.StopCPUProfile()
+				return nil
+			})
+			for range 5 { // each halves the stacks that are too large
+				debug.FreeOSMemory()
+			}
+			tellMemory("at its least")
+			for _, what := range []string{"heap", "goroutine"} { // the heap's as of the last collection
+				profile(what, func(w io.Writer) error { return pprof.Lookup(what).WriteTo(w, 0) })
 			}
 		}()
 	}
