@@ -155,7 +155,9 @@ func (w *watched) collect(ctx context.Context, ch chan<- prometheus.Metric) erro
 	put(waitingDesc, float64(s.Waiting))
 	held := 0
 	for _, l := range s.Held {
-		held += l.People
+		if l.Refused == nil {
+			held += l.People
+		}
 	}
 	put(heldDesc, float64(held))
 	for _, reason := range engine.QuarantineReasons() {

@@ -55,8 +55,9 @@ func newRootCommand(a *app) *cobra.Command {
 New here? "ringsync demo" tells the whole story, "ringsync sandbox" starts both services on this machine to try things
 on, "ringsync config init" writes a configuration to fill in, "ringsync run" keeps both sides equal from then on.
 
-Commands that touch a job (sync, diff, provision, status, outbox, approve, refuse, log, pause, resume, restart) go to the "ringsync run"
-that serves it, if there is one, and open its state file otherwise; what they print is the same. A daemon goes by the
+Commands that touch a job (sync, diff, provision, status, outbox, approve, refuse, log, pause, resume, restart, state
+backup, export and compact) go to the "ringsync run" that serves it, if there is one, and open its state file otherwise;
+what they print is the same. A daemon goes by the
 configuration that it has loaded last: of the file that you name, only the state's path counts then.
 
 Exit codes: 0 did what was asked; 1 failed; 64 wrong usage or configuration. diff, sync and provision also return

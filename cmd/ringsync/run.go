@@ -40,8 +40,8 @@ Other commands reach the daemon through the control socket of each job, the stat
 daemon's own user may open. That path must fit into what the system allows for sockets, about 100 bytes.
 
 At the address of --listen it serves /metrics (Prometheus), /healthz (the process does its work) and /readyz (503 and why,
-unless every job has had a good cycle within three intervals or has only just begun). They name jobs and give numbers, and
-no people. An address that other machines reach (:8040) lets them read that; one that is taken ends the program before it
+unless every job can write its state and has had a good cycle within three intervals, has only just begun, is paused, or is
+another process's to serve). They name jobs and give numbers, and no people. An address that other machines reach (:8040) lets them read that; one that is taken ends the program before it
 asks either service, so of several daemons on one machine each needs its own. "off" listens nowhere. The environment
 variable RINGSYNC_LISTEN stands for the flag where that is not given.
 

@@ -102,7 +102,7 @@ func capacityText(s engine.Status) text {
 func credentialText(e Expiry, left time.Duration) text {
 	day := e.Ends.UTC().Format(time.DateOnly)
 	t := text{headline: e.Name + " ends on " + day, over: e.Name + " has been renewed",
-		details:  []string{"Without it the job stops. Make a new one, put it where the configuration takes it from, and restart the daemon."},
+		details:  []string{"Without it the job stops. Make a new one, and put it where the configuration takes it from. A file is taken over by itself; what comes from the environment, or by systemd's LoadCredential, takes a restart."},
 		commands: []Command{runCheck}}
 	if left <= 0 {
 		t.headline = e.Name + " ended on " + day

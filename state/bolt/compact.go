@@ -65,6 +65,9 @@ func (db *DB) Compact(ctx context.Context) (err error) {
 		err = now.bolt.Sync()
 	}
 	if err == nil {
+		err = takeRights(partial, place)
+	}
+	if err == nil {
 		err = os.Rename(partial, place) // with the lock on it, so that it never is nobody's
 	}
 	if err != nil {
