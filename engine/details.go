@@ -33,7 +33,7 @@ func (j *Job) details(ctx context.Context, target TargetReader, yield func(conne
 // prefetch reads the accounts about to be linked whole, if that takes fewer requests than reading each of them alone.
 func (l *listing) prefetch(ctx context.Context, target TargetReader) error {
 	j := l.job
-	if len(l.unlinked) <= l.summary.Pages || !j.wantsUnlisted() {
+	if int(l.unlinked.n) <= l.summary.Pages || !j.wantsUnlisted() {
 		return nil
 	}
 	expected := 0
@@ -46,10 +46,10 @@ func (l *listing) prefetch(ctx context.Context, target TargetReader) error {
 	if err != nil || expected <= l.summary.Pages {
 		return err
 	}
-	whole := map[string]connectors.Resource{}
+	whole := newStrangers(j)
 	offered, err := j.details(ctx, target, func(r connectors.Resource) {
-		if l.unlinked[r.ID] {
-			whole[r.ID] = r
+		if l.unlinked.has(r.ID) {
+			whole.keep(r, idKey(r.ID))
 		}
 	})
 	if offered {
@@ -80,14 +80,14 @@ func (l *listing) matched(p *state.Person) bool {
 
 // complete fills in what a row of the list lacks, as far as that has been read.
 func (l *listing) complete(row connectors.Resource) connectors.Resource {
-	if l == nil {
+	if l == nil || l.whole == nil {
 		return row
 	}
-	whole, ok := l.whole[row.ID]
-	if !ok {
+	whole, _ := l.whole.look(idKey(row.ID), func(r connectors.Resource) bool { return r.ID == row.ID })
+	if len(whole) == 0 {
 		return row
 	}
-	return merge(row, whole)
+	return merge(row, whole[len(whole)-1])
 }
 
 // merge fills in what row lacks from more.

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"ringsync/connectors"
 	"ringsync/engine/plan"
 	"ringsync/state"
 )
@@ -143,13 +142,13 @@ func (j *Job) divert(ctx context.Context, r *reading, l *listing) error {
 // alone reports whether somebody is new through and through: there is no account that could be theirs, and nobody else
 // wants what they are matched by.
 func (j *Job) alone(v *state.View, k *kept, l *listing, p *state.Person) bool {
-	if mark := connectors.FoldID(wanted(p, plan.AttrExternalID)); !l.proves() || mark != "" && len(l.marked[mark]) > 0 || len(l.marked[p.ID]) > 0 {
+	if !l.proves() || len(l.unlinked.marked(wanted(p, plan.AttrExternalID))) > 0 || len(l.unlinked.marked(p.ID)) > 0 {
 		return false
 	}
 	values := j.matching(p)
 	for _, key := range values {
 		name, value, _ := strings.Cut(key, "\x00")
-		if k.claims[maphash.String(k.seed, key)] != 1 || len(l.free[key]) > 0 || len(v.Matches(name, value)) > 0 {
+		if k.claims[maphash.String(k.seed, key)] != 1 || len(l.matches(name, value)) > 0 || len(v.Matches(name, value)) > 0 {
 			return false
 		}
 	}

@@ -116,7 +116,7 @@ func (j *Job) successor(v *state.View, r *reading, p *state.Person, rulings map[
 
 // owns reports whether the list has an account that carries the person's mark.
 func (l *listing) owns(p *state.Person) bool {
-	return l != nil && len(l.marked[connectors.FoldID(wanted(p, plan.AttrExternalID))]) > 0
+	return l != nil && len(l.unlinked.marked(wanted(p, plan.AttrExternalID))) > 0
 }
 
 // comes reports whether somebody is in scope once the rulings are put down.

@@ -22,14 +22,10 @@ type listing struct {
 	linked *connectors.Hashes
 	// drift holds the rows that differ from what is known, by person.
 	drift map[string]connectors.Resource
-	// free are the accounts that nobody is linked to, by matching value.
-	free map[string][]connectors.Resource
-	// unlinked are their ids.
-	unlinked map[string]bool
-	// marked are those of them that carry an externalId, by it.
-	marked map[string][]connectors.Resource
-	// whole holds those of them that were read whole in bulk, by id; nil if none were.
-	whole map[string]connectors.Resource
+	// unlinked are the accounts that nobody is linked to.
+	unlinked *strangers
+	// whole holds those of them that were read whole in bulk; nil if none were.
+	whole *strangers
 	// strangers is the number of accounts that nobody is linked to.
 	strangers int
 	// first: nobody was known when the cycle began.
@@ -44,7 +40,7 @@ type listing struct {
 func (j *Job) list(ctx context.Context, target TargetReader) (*listing, error) {
 	l := &listing{
 		job: j, began: j.clock(),
-		linked: connectors.NewHashes(), unlinked: map[string]bool{}, drift: map[string]connectors.Resource{}, free: map[string][]connectors.Resource{}, marked: map[string][]connectors.Resource{},
+		linked: connectors.NewHashes(), unlinked: newStrangers(j), drift: map[string]connectors.Resource{},
 	}
 	var err error
 	l.summary, err = target.List(ctx, func(r connectors.Resource) error {
@@ -58,17 +54,7 @@ func (l *listing) take(v *state.View, r connectors.Resource) error {
 	holder := v.PersonByTarget(r.ID)
 	if holder == "" {
 		l.strangers++
-		l.unlinked[r.ID] = true
-		if r.ExternalID != "" {
-			mark := connectors.FoldID(r.ExternalID)
-			l.marked[mark] = append(l.marked[mark], r)
-		}
-		for _, slot := range l.job.Policy.Matching {
-			if value := r.Values[slot]; !value.IsEmpty() {
-				key := state.MatchKey(l.job.target.Names()[slot], value.Text())
-				l.free[key] = append(l.free[key], r)
-			}
-		}
+		l.unlinked.add(r)
 		return nil
 	}
 	l.linked.Add(r.ID)
@@ -89,14 +75,14 @@ func (l *listing) fresh(p *state.Person) bool {
 
 // matches returns the accounts of nobody whose matching attribute has the value.
 func (l *listing) matches(attribute, value string) []connectors.Resource {
-	return l.free[state.MatchKey(attribute, value)]
+	return l.unlinked.matching(attribute, value)
 }
 
 // mark returns the userName of the one account of nobody that carries the person's externalId, if that name is not the
 // one to be looked for anyway.
 func (l *listing) mark(p *state.Person) string {
 	id := wanted(p, plan.AttrExternalID)
-	accounts := l.marked[connectors.FoldID(id)]
+	accounts := l.unlinked.marked(id)
 	if p.TargetID != "" || id == "" || len(accounts) != 1 || strings.EqualFold(accounts[0].UserName, wanted(p, plan.AttrUserName)) {
 		return ""
 	}

@@ -28,7 +28,7 @@ func (j *Job) matchMarked(l *listing, p *state.Person) (connectors.Resource, boo
 		return connectors.Resource{}, false, nil
 	}
 	mark := wanted(p, plan.AttrExternalID)
-	return j.one(plan.AttrExternalID, mark, l.marked[connectors.FoldID(mark)], nil)
+	return j.one(plan.AttrExternalID, mark, l.unlinked.marked(mark), nil)
 }
 
 // match looks for the account of somebody who has no link: each matching attribute in order, the first with any hit

@@ -37,7 +37,7 @@ func (j *Job) prepare(ctx context.Context, target TargetReader, l *listing, p *s
 			return out
 		}
 		out.linked = p.TargetID != ""
-		out.free = out.linked && l != nil && l.unlinked[p.TargetID]
+		out.free = out.linked && l != nil && l.unlinked.has(p.TargetID)
 	} else if unseen(p) {
 		if out.err = j.reread(ctx, target, p); out.err != nil {
 			out.decision = j.Policy.Decide(p)

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ func (j *Job) reclaim(ctx context.Context, r *reading, l *listing) error {
 	doubts := 0
 	err = j.source.Standing(ctx, ask, func(s connectors.Standing) error {
 		id := connectors.FoldID(s.ID)
-		accounts := l.marked[id]
+		accounts := l.unlinked.marked(id)
 		switch {
 		case s.Doubt != nil:
 			doubts++
@@ -89,9 +88,8 @@ func (r *reading) matched(id string) bool {
 // leads to no account: after the links were reset, of somebody who was ours.
 func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []string, recorded map[string]bool, err error) {
 	recorded = map[string]bool{}
-	marks := slices.Sorted(maps.Keys(l.marked))
 	err = j.store.View(ctx, func(v *state.View) error {
-		for _, id := range marks {
+		for id, account := range l.unlinked.marks() {
 			if uuid.Validate(id) != nil {
 				continue // another tool's mark, not an object id
 			}
@@ -101,7 +99,7 @@ func (j *Job) unknownMarks(ctx context.Context, r *reading, l *listing) (ids []s
 				return err
 			case p == nil, p.TargetID == "" && p.Class == state.ClassNone && !p.Unsettled && !r.matched(id):
 				ids, recorded[id] = append(ids, id), p != nil
-			case p.TargetID == "" && l.marked[id][0].Active:
+			case p.TargetID == "" && account.Active:
 				r.relinked++
 			}
 		}
