@@ -40,7 +40,13 @@ func (d *disk) fill() { d.limit(2 * 4096) }
 func (d *disk) empty() { d.limit(unix.RLIM_INFINITY) }
 
 func (d *disk) limit(size uint64) {
-	if err := unix.Prlimit(int(d.pid.Load()), unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: unix.RLIM_INFINITY}, nil); err != nil {
+	var now unix.Rlimit
+	err := unix.Prlimit(int(d.pid.Load()), unix.RLIMIT_FSIZE, nil, &now)
+	if err == nil {
+		now.Cur = min(size, now.Max)
+		err = unix.Prlimit(int(d.pid.Load()), unix.RLIMIT_FSIZE, &now, nil)
+	}
+	if err != nil {
 		d.t.Error(err)
 	}
 }
@@ -67,7 +73,7 @@ func TestFullDiskInSync(t *testing.T) {
 	for name, at := range map[string]int64{"before anything is written": 0, "at the first write": 1, "in the middle": 100} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 50 * time.Millisecond})
+			s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 100 * time.Millisecond})
 			d := &disk{t: t}
 			cmd := program(t, "ringsync", "-q", "-c", s.config, "sync")
 			begin := make(chan struct{})
@@ -280,7 +286,7 @@ func TestFullDiskThenStop(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 50 * time.Millisecond})
+			s := newStage(t, 400, 4, ringcentraltest.Options{Licenses: -1, AllowDuplicates: true, Latency: 100 * time.Millisecond})
 			d := &disk{t: t}
 			begin := make(chan struct{})
 			s.dir.Fault(until(begin))
