@@ -19,37 +19,37 @@ func isUnwritable(err error) bool {
 	return ok
 }
 
-// unblock returns once the state can be written, at once if nothing says that it cannot. Requests are refused meanwhile.
-func (j *Job) unblock(ctx context.Context, v *service, exporting chan error) error {
-	told := false
+// unblock returns once the state can be written, at once if nothing says that it cannot, and whether that took a while, in
+// which nothing could go out. Requests are refused meanwhile.
+func (j *Job) unblock(ctx context.Context, v *service, exporting chan error) (waited bool, err error) {
 	for {
 		blocked := j.store.Blocked()
 		if blocked == nil {
-			if told {
+			if waited {
 				j.Logger.Info("the state can be written again, and work goes on", "job", j.Name)
 			}
-			return nil
+			return waited, nil
 		}
 		v.turned.Store(&turn{at: time.Now()})
-		if !told {
-			told = true
+		if !waited {
+			waited = true
 			j.Logger.Error("nothing is read or sent until the state can be written", "job", j.Name, "error", blocked.Err)
-			v.exporter.wake() // whoever waits for it is told
+			v.exporter.gate(true) // whoever waits for it is told
 		}
 		timer := time.NewTimer(trialTime)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return ctx.Err()
+			return waited, ctx.Err()
 		case err := <-exporting:
 			exporting <- err // for Serve, which waits for it
 			timer.Stop()
-			return err
+			return waited, err
 		case r := <-v.requests:
 			r.answer <- answer{err: blocked.Err}
 		case <-timer.C:
 			if err := j.store.Try(ctx); err != nil && !isUnwritable(err) {
-				return err
+				return waited, err
 			}
 		}
 		timer.Stop()

@@ -120,6 +120,46 @@ func TestNothingIsAskedOnAFullDisk(t *testing.T) {
 	}
 }
 
+// After a time on a full disk, what was decided before it is out of date: the cycle that has come due goes first, and whoever
+// is back by then keeps their phone.
+func TestCycleComesBeforeAnOldOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, d := onDisk(t, func(s *setup) { s.concurrency, s.account.Latency = 1, time.Second })
+		var sent []string
+		s.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
+			if r.Method == http.MethodPatch {
+				if len(sent) == 0 {
+					d.full.Store(true)
+				}
+				sent = append(sent, r.PathValue("id"))
+			}
+			return nil
+		})
+		leavers := s.people[:6]
+		for _, id := range leavers {
+			s.leave(id)
+		}
+		pass(40 * time.Minute)
+		if st := s.status(); st.Unwritable == nil || st.Outbox["remove"] == 0 {
+			t.Fatalf("nobody waits on a full disk: %+v", st)
+		}
+		before := len(sent)
+		for _, id := range leavers {
+			s.dir.AddMember(s.groups[0], id)
+		}
+		pass(2 * time.Hour)
+		d.full.Store(false)
+		pass(5 * time.Minute)
+		if st := s.status(); st.Unwritable != nil || st.Active != 12 {
+			t.Errorf("with room: %+v", st)
+		}
+		if n := len(sent) - before; n > before {
+			t.Errorf("%d writes with room, for the %d before: somebody who was back lost their phone in between", n, before)
+		}
+		s.stop()
+	})
+}
+
 func isUnwritable(err error) bool {
 	_, ok := errors.AsType[*state.UnwritableError](err)
 	return ok

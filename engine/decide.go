@@ -416,13 +416,14 @@ func (j *Job) unlink(p *state.Person) {
 func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[string]ruling) (warnings []string, err error) {
 	var ask []string
 	var doubt error
+	hidden := map[string]state.Scope{} // who was known through a group that is unread, and how they stood
 	unread, err := j.unread(ctx, r.graph)
 	if err != nil {
 		return nil, err
 	}
 	err = j.eachRuling(ctx, ids, func(v *state.View, p *state.Person) error {
 		if why := unread.doubt(v, p.ID); why != nil {
-			r.doubts, doubt = append(r.doubts, p.ID), why
+			hidden[p.ID], doubt = p.Scope, why
 			return nil
 		}
 		switch {
@@ -438,9 +439,14 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 	if err != nil {
 		return nil, err
 	}
-	err = j.source.Standing(ctx, ask, func(s connectors.Standing) error {
+	gone, err := j.unseenBehind(ctx, r, hidden, rulings)
+	if err != nil {
+		return nil, err
+	}
+	err = j.source.Standing(ctx, append(ask, gone...), func(s connectors.Standing) error {
 		id := connectors.FoldID(s.ID)
 		rule := rulings[id]
+		_, behind := hidden[id]
 		switch {
 		case s.Doubt != nil:
 			r.doubts, doubt = append(r.doubts, id), s.Doubt
@@ -449,6 +455,8 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 			rule.scope, rule.reason = state.SoftDeleted, ""
 		case s.Row.Removed == connectors.HardDeleted:
 			rule.scope, rule.reason = state.HardDeleted, ""
+		case behind:
+			return nil
 		case j.ScopeAll || r.graph.assigned(id) || r.graph.within(s.Groups):
 			// Still in scope: the read missed them. Their row counts as read.
 			if err := r.reread(s.Row); err != nil {
@@ -462,10 +470,46 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		rulings[id] = rule
 		return nil
 	})
-	if len(r.doubts) > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", len(r.doubts), doubt))
+	for _, id := range r.doubts {
+		hidden[id] = state.InScope
+	}
+	maps.DeleteFunc(hidden, func(id string, _ state.Scope) bool { return rulings[id].scope > state.InScope })
+	if n := len(hidden); n > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", n, doubt))
 	}
 	return warnings, err
+}
+
+// unseenBehind judges those who were known through a group that is unread: whether they are still assigned nobody can say,
+// but whoever is disabled, or fails a filter, is out of scope either way. It returns those of whom the source brings no
+// row. Once the group can be read, or is gone, its edges tell; so these people need not be asked about again.
+func (j *Job) unseenBehind(ctx context.Context, r *reading, hidden map[string]state.Scope, rulings map[string]ruling) (gone []string, err error) {
+	if len(hidden) == 0 {
+		return nil, nil
+	}
+	brought := map[string]bool{}
+	err = j.source.People(ctx, slices.Sorted(maps.Keys(hidden)), func(row connectors.Row) error {
+		id := connectors.FoldID(row.ID)
+		brought[id] = true
+		row.Values = slices.Clone(row.Values)
+		if err := j.weigh(r, id, row, rulings); err != nil {
+			return err
+		}
+		if rulings[id].scope <= state.InScope && hidden[id] > state.InScope {
+			delete(rulings, id) // that they are back is in doubt as well
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read people known through a group that could not be read: %w", err)
+	}
+	for id := range hidden {
+		if !brought[id] {
+			gone = append(gone, id)
+		}
+	}
+	slices.Sort(gone)
+	return gone, r.flush()
 }
 
 // unassigned is the scope of somebody who is not assigned, and why. If that cause is kept it leaves room for one that is

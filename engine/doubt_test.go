@@ -175,6 +175,36 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
+// That a group cannot be read keeps nobody in scope who is disabled or deleted.
+func TestGoneBehindAnUnreadGroup(t *testing.T) {
+	w := newWorld(t, func(s *setup) { s.people = 60 })
+	w.sync()
+	members := w.dir.Members(w.groups[0])
+	disabled, deleted := members[0], members[1]
+	w.dir.UpdateUser(disabled, map[string]any{"accountEnabled": false})
+	w.dir.SoftDelete(deleted)
+	w.dir.Fault(func(r *http.Request) *entratest.Fault {
+		if strings.Contains(r.URL.Path, w.groups[0]+"/members") {
+			return &entratest.Fault{Status: 403}
+		}
+		return nil
+	})
+	if r := w.sync(); r.Summary.Disable != 2 || r.Summary.Changes() != 2 {
+		t.Errorf("%+v %v", r.Summary, statuses(r))
+	}
+	w.settled()
+	// That they are back is no more certain than that others are still there.
+	w.dir.UpdateUser(disabled, map[string]any{"accountEnabled": true})
+	if r := w.sync(); r.Summary.Changes() != 0 {
+		t.Errorf("%+v %v", r.Summary, statuses(r))
+	}
+	w.dir.Fault(nil)
+	if r := w.sync(); r.Summary.Enable != 1 || r.Summary.Changes() != 1 {
+		t.Errorf("%+v %v", r.Summary, statuses(r))
+	}
+	w.settled()
+}
+
 // Somebody deleted, of whom full cycles have been told, comes back into groups of which no change tells: their own row is
 // all that says so, whenever it comes.
 func TestRestoredAfterAFullCycle(t *testing.T) {

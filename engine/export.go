@@ -52,16 +52,18 @@ type exporter struct {
 	alarm    *time.Timer // of the next look at the outbox while at rest
 	round    round
 	inFlight map[string]state.Class
-	shut     bool                 // nothing is dispatched for now
-	holding  bool                 // results are in hand that could not be put down
-	fetched  []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
-	direct   direct               // people of an initial cycle who are in no state yet
-	tries    map[string]int       // tries in place, by person
-	later    map[string]time.Time // when the next try in place is due
-	errand   *errand              // goes before all else, nil if there is none
-	moved    chan struct{}        // closed, and another in its place, when outcomes are put down and when wake is called
-	idlers   []chan struct{}      // closed once nothing is due and nothing in flight
-	refused  map[string]*conflict // by person: the target's refusal of a matching value, after which the rest is sent
+	shut     bool // nothing is dispatched for now but errands
+	// recovering: nothing at all is, before it is known what the last run has left.
+	recovering bool
+	holding    bool                 // results are in hand that could not be put down
+	fetched    []state.Entry        // keys looked up ahead; emptied when something more urgent may have come up
+	direct     direct               // people of an initial cycle who are in no state yet
+	tries      map[string]int       // tries in place, by person
+	later      map[string]time.Time // when the next try in place is due
+	errand     *errand              // goes before all else, nil if there is none
+	moved      chan struct{}        // closed, and another in its place, when outcomes are put down and when wake is called
+	idlers     []chan struct{}      // closed once nothing is due and nothing in flight
+	refused    map[string]*conflict // by person: the target's refusal of a matching value, after which the rest is sent
 	// exhausted: the target said that no licence is free; no further create is tried in this run. cautious: it said so
 	// in an earlier run, so one create goes alone to see whether that still holds.
 	exhausted, cautious bool
@@ -246,6 +248,14 @@ func (x *exporter) move() {
 	x.moved = make(chan struct{})
 }
 
+// begun says that what the last run has left is known.
+func (x *exporter) begun() {
+	x.mu.Lock()
+	x.recovering = false
+	x.mu.Unlock()
+	x.wake()
+}
+
 // gate shuts the way out, or opens it.
 func (x *exporter) gate(shut bool) {
 	x.mu.Lock()
@@ -269,7 +279,8 @@ func (x *exporter) dispatch(ctx, flight context.Context, workers *sync.WaitGroup
 		}
 		if !sending {
 			if err := x.job.setSending(ctx, true); isUnwritable(err) && x.serving {
-				continue // next waits for room
+				x.job.touch() // the loop sees to it, and next waits for room
+				continue
 			} else if err != nil {
 				return sending, err
 			}
@@ -364,7 +375,7 @@ func (x *exporter) next(ctx context.Context, take bool) (id string, found readin
 		}
 		return "", nothingYet, wait, nil
 	}
-	if x.shut && x.errand == nil {
+	if x.recovering || x.shut && x.errand == nil {
 		if len(x.inFlight) == 0 {
 			x.rest()
 			return "", drained, wait, nil
@@ -533,10 +544,16 @@ func (x *exporter) putDown(running context.Context, group []outcome) error {
 		if blocked == nil {
 			continue
 		}
+		trial := time.NewTimer(trialTime) // the loop may be in the middle of a cycle
 		select {
 		case <-blocked.Over():
 		case <-running.Done():
+		case <-trial.C:
+			if err := x.job.store.Try(ctx); err != nil && !isUnwritable(err) {
+				return err
+			}
 		}
+		trial.Stop()
 	}
 }
 

@@ -90,7 +90,7 @@ func (j *Job) Serve(ctx context.Context, target Target, s Schedule) error {
 		exporter: j.newExporter(target), requests: make(chan request), changed: make(chan struct{}, 1), done: make(chan struct{}),
 		one: newLock(), errands: newLock(),
 	}
-	v.exporter.serving, v.exporter.shut = true, true
+	v.exporter.serving, v.exporter.shut, v.exporter.recovering = true, true, true
 	if s.Places == nil {
 		s.Places = make(chan struct{}, 1)
 	}
@@ -140,9 +140,11 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 	steady := s.drawn()
 	for {
 		v.turned.Store(&turn{at: time.Now()})
-		if err := j.unblock(ctx, v, exporting); err != nil {
+		waited, err := j.unblock(ctx, v, exporting)
+		if err != nil {
 			return err
 		}
+		fresh = fresh && !waited
 		if !recovered {
 			if err := j.recover(ctx); isUnwritable(err) {
 				continue
@@ -150,6 +152,7 @@ func (j *Job) serve(ctx context.Context, v *service, s Schedule, exporting chan 
 				return err
 			}
 			recovered = true
+			v.exporter.begun()
 		}
 		kind, at, still, err := j.upcoming(ctx, v, steady)
 		if err != nil {

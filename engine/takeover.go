@@ -27,7 +27,8 @@ func (j *Job) setSending(ctx context.Context, on bool) error {
 }
 
 // takeOver finds out whether a process was cut off while it sent. Whom its last requests were for is in the outbox, due
-// or to be tried again later, so whoever waits there and has an account becomes unsettled: the account is read again before
+// or to be tried again later (but for somebody whose change was taken back in the moment in which it was on its way, whom
+// the next full cycle sees), so whoever waits there and has an account becomes unsettled: the account is read again before
 // anything is written to it, even if by then nothing seems to be left to write. Who has none needs no mark: before an
 // account is made it is looked for anyway.
 func (j *Job) takeOver(ctx context.Context) error {

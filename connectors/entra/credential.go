@@ -36,22 +36,20 @@ type tokenSource struct {
 	tenant string
 	anew   func() (azcore.TokenCredential, error) // makes a credential that keeps no token yet
 
-	mu         sync.Mutex
+	mu         sync.Mutex // never held while the service is asked: whoever shows when credentials end does not wait for it
 	credential azcore.TokenCredential
 	token      string    // the last
 	ends       time.Time // when, with its monotonic reading
 }
 
 func (t *tokenSource) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	token, err := t.credential.GetToken(ctx, o)
+	credential := t.current()
+	token, err := credential.GetToken(ctx, o)
 	if err == nil && t.outlived(token) {
-		if t.credential, err = t.anew(); err != nil {
+		if credential, err = t.renew(); err != nil {
 			return azcore.AccessToken{}, err
 		}
-		t.token = ""
-		if token, err = t.credential.GetToken(ctx, o); err == nil {
+		if token, err = credential.GetToken(ctx, o); err == nil {
 			t.outlived(token)
 		}
 	}
@@ -61,8 +59,26 @@ func (t *tokenSource) GetToken(ctx context.Context, o policy.TokenRequestOptions
 	return token, nil
 }
 
+func (t *tokenSource) current() azcore.TokenCredential {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.credential
+}
+
+// renew forgets the token that is kept.
+func (t *tokenSource) renew() (credential azcore.TokenCredential, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if credential, err = t.anew(); err == nil {
+		t.credential, t.token = credential, ""
+	}
+	return credential, err
+}
+
 // outlived reports whether a token that was given before has ended since.
 func (t *tokenSource) outlived(token azcore.AccessToken) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	now := time.Now()
 	if token.Token != t.token {
 		t.token, t.ends = token.Token, now.Add(token.ExpiresOn.Sub(now))
@@ -163,9 +179,7 @@ type expiring struct {
 // credentialEnds returns the end of the credential, zero if it does not say.
 func credentialEnds(c azcore.TokenCredential) time.Time {
 	if source, ok := c.(*tokenSource); ok {
-		source.mu.Lock()
-		defer source.mu.Unlock()
-		c = source.credential
+		c = source.current()
 	}
 	e, _ := c.(expiring)
 	return e.ends

@@ -64,6 +64,9 @@ func (db *DB) Compact(ctx context.Context) (err error) {
 		now.bolt.NoSync = false
 		err = now.bolt.Sync()
 	}
+	if damage, is := errors.AsType[*state.DamagedError](err); is { // found while writing, and not in what was written
+		err = db.damaged(damage.Err)
+	}
 	if err == nil {
 		err = takeRights(partial, place)
 	}

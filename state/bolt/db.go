@@ -154,6 +154,9 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 	now := new(opened)
 	protect(func() { now.bolt, err = bbolt.Open(db.path, 0o600, options) })
 	panicked = false
+	if err == nil && replaced(file, db.path) { // by its owner, who has compacted it since it was found
+		err = errors.Join(now.bolt.Close(), bolterrors.ErrTimeout)
+	}
 	switch {
 	case err == nil:
 		now.bolt.AllocSize, now.file = growth, file
@@ -174,6 +177,16 @@ func (db *DB) open(isNew bool) (created bool, err error) {
 		err = db.damaged(err)
 	}
 	return created, err
+}
+
+// replaced reports whether another file is at the path by now.
+func replaced(file *os.File, path string) bool {
+	mine, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err != nil || !os.SameFile(mine, there)
 }
 
 // isFull reports whether the system has no room for what was to be written.
