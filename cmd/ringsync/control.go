@@ -19,6 +19,7 @@ import (
 	"ringsync/cmd/ringsync/internal/console"
 	"ringsync/engine"
 	"ringsync/engine/plan"
+	"ringsync/state"
 )
 
 // The control socket of a daemon takes command lines: POST /v1/command with a commandLine, answered by a frame a line.
@@ -52,6 +53,9 @@ var (
 
 // why returns why the job is served no more.
 func (d *daemon) why() error {
+	if damage, ok := errors.AsType[*state.DamagedError](context.Cause(d.ctx)); ok {
+		return damage // what the command did is not to blame
+	}
 	for _, reason := range []error{errReloading, errRemoved, errMoved} {
 		if errors.Is(context.Cause(d.ctx), reason) {
 			return reason
