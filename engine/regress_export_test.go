@@ -371,9 +371,17 @@ func TestInterruptedRunForgetsNothingItSent(t *testing.T) {
 	w := newWorld(t, func(s *setup) { s.people = 40 })
 	ctx, cancel := context.WithCancel(t.Context())
 	var posts atomic.Int64
+	told := make(chan struct{})
 	w.account.Fault(func(r *http.Request) *ringcentraltest.Fault {
-		if r.Method == http.MethodPost && posts.Add(1) == 20 {
+		if r.Method != http.MethodPost {
+			return nil
+		}
+		switch n := posts.Add(1); {
+		case n == 20:
 			cancel()
+			close(told)
+		case n > 20:
+			<-told
 		}
 		return nil
 	})
