@@ -64,6 +64,9 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 			}
 			s, _ := r.looked(id)
 			rule.scope, rule.reason = s.scope, s.why
+			if !j.ScopeAll && !r.graph.assigned(id) {
+				r.unlisted = append(r.unlisted, id)
+			}
 		default:
 			rule.scope, rule.reason = r.unassigned(s.Row)
 		}

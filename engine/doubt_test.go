@@ -232,6 +232,9 @@ func TestRestoredAfterAFullCycle(t *testing.T) {
 			t.Errorf("restored before request %d of a full cycle, %s is not active after the incremental one that follows", moment, id)
 		}
 		w.settled()
+		w.leave(id) // a group of which nobody knew that they are in it
+		w.sync()
+		w.settled()
 	}
 }
 

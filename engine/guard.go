@@ -121,7 +121,7 @@ const (
 	metaHealth        = "health"         // who was tried in the last 24 hours, by hour
 	metaFull          = "full"           // when the last full cycle began that came to its end
 	metaUnfinished    = "full-running"   // a full cycle has begun and not come to its end
-	metaDoubts        = "doubts"         // ids of people whom the last cycle has left as they were; see keepDoubts
+	metaDoubts        = "doubts"         // ids of people about whom the next cycle asks again; see keepDoubts
 	metaMapping       = "mapping"        // fingerprint of mapping, filters and policy that the last cycle went by
 	metaSending       = "sending"        // requests may be on their way; see takeover.go
 	metaDirect        = "direct"         // manifest: people are being made who are in no record yet; see direct.go

@@ -47,6 +47,9 @@ type reading struct {
 	gone    []connectors.Edge
 	// doubts are people who are left as they are because the source did not say where they stand.
 	doubts []string
+	// unlisted are people in scope by their own word alone: what the lists of their groups lack, no change of the groups will
+	// tell.
+	unlisted []string
 
 	// first: nobody was known when the read began, so the state need not be asked about whoever comes for the first time.
 	first bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ringsync/connectors"
@@ -145,7 +146,7 @@ func (j *Job) storeEdges(ctx context.Context, r *reading) error {
 // advance stores the mark: whoever reads changes from it must find all that came before it.
 func (j *Job) advance(ctx context.Context, r *reading, c state.Cycle) error {
 	return j.store.Update(ctx, func(tx *state.Tx) error {
-		if err := errors.Join(tx.Set(metaUnfinished, nil), dropManifest(tx), keepDoubts(tx, r.doubts)); err != nil {
+		if err := errors.Join(tx.Set(metaUnfinished, nil), dropManifest(tx), keepDoubts(tx, slices.Concat(r.doubts, r.unlisted))); err != nil {
 			return err
 		}
 		if err := tx.Set(metaMapping, j.fingerprint()); err != nil {
@@ -166,7 +167,7 @@ func (j *Job) advance(ctx context.Context, r *reading, c state.Cycle) error {
 // mostDoubts is how many people in doubt an incremental cycle asks about again; for more, a full one is cheaper.
 const mostDoubts = 5000
 
-// keepDoubts has the next cycle ask again about the people whom this one has left as they were.
+// keepDoubts has the next cycle ask again about people whom this one has left as they were, or taken at their word.
 func keepDoubts(tx *state.Tx, people []string) error {
 	switch {
 	case len(people) == 0:

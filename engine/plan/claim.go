@@ -65,11 +65,11 @@ func (c *Policy) Claim(p *state.Person, account connectors.Resource, holder *sta
 func (c *Policy) Foreign(p, heir *state.Person) string {
 	mark, name := p.Attribute(AttrExternalID), p.Attribute(AttrUserName)
 	switch {
-	case p.TargetID == "" || !changedByHand(mark):
+	case p.TargetID == "" || mark == nil:
 		return ""
-	case heir != nil:
+	case heir != nil && mark.Sent.Kind() == connectors.Absent: // of whoever left before they were known, no mark is wanted
 		return fmt.Sprintf("account %s has gone over to %s (%s)", p.TargetID, heir.Name(), heir.ID)
-	case c.Adopt == AdoptAlways:
+	case !changedByHand(mark) || c.Adopt == AdoptAlways:
 		return ""
 	}
 	if !mark.Answer.IsEmpty() {

@@ -246,3 +246,19 @@ func TestReserved(t *testing.T) {
 		}
 	}
 }
+
+// An account that shows the mark of somebody else whom we know has gone over to them, also where no mark of the person's is
+// wanted, as of a leaver of whom no row ever came. A mark that we have left there ourselves says nothing.
+func TestForeignToAnHeir(t *testing.T) {
+	heir := &state.Person{ID: "b"}
+	leaver := &state.Person{ID: "a", TargetID: "7", Scope: state.SoftDeleted}
+	leaver.Set(plan.AttrExternalID).Answer = str("b")
+	policy := plan.Policy{}
+	if why := policy.Foreign(leaver, heir); why == "" {
+		t.Error("the account is still the leaver's")
+	}
+	leaver.Set(plan.AttrExternalID).Sent = str("b")
+	if why := policy.Foreign(leaver, heir); why != "" {
+		t.Errorf("a mark that was accepted: %s", why)
+	}
+}
