@@ -77,6 +77,9 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 		hidden[id] = state.InScope
 	}
 	maps.DeleteFunc(hidden, func(id string, _ state.Scope) bool { return rulings[id].scope > state.InScope })
+	if r.partial { // which may have taken away what led to the group, so that nothing would lead to these people
+		r.doubts = slices.Sorted(maps.Keys(hidden))
+	}
 	if n := len(hidden); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d people are left as they are because the directory did not say where they stand: %v", n, doubt))
 	}
@@ -85,7 +88,7 @@ func (j *Job) absent(ctx context.Context, r *reading, ids []string, rulings map[
 
 // unseenBehind judges those who were known through a group that is unread: whether they are still assigned nobody can say,
 // but whoever is disabled, or fails a filter, is out of scope either way. It returns those of whom the source brings no
-// row. Once the group can be read, or is gone, its edges tell; so these people need not be asked about again.
+// row. After a full read the edges that were kept tell once the group can be read, or is gone.
 func (j *Job) unseenBehind(ctx context.Context, r *reading, hidden map[string]state.Scope, rulings map[string]ruling) (gone []string, err error) {
 	if len(hidden) == 0 {
 		return nil, nil

@@ -252,12 +252,12 @@ func TestReserved(t *testing.T) {
 func TestForeignToAnHeir(t *testing.T) {
 	heir := &state.Person{ID: "b"}
 	leaver := &state.Person{ID: "a", TargetID: "7", Scope: state.SoftDeleted}
-	leaver.Set(plan.AttrExternalID).Answer = str("b")
-	policy := plan.Policy{}
+	leaver.Set(AttrExternalID).Answer = str("b")
+	policy := Policy{}
 	if why := policy.Foreign(leaver, heir); why == "" {
 		t.Error("the account is still the leaver's")
 	}
-	leaver.Set(plan.AttrExternalID).Sent = str("b")
+	leaver.Set(AttrExternalID).Sent = str("b")
 	if why := policy.Foreign(leaver, heir); why != "" {
 		t.Errorf("a mark that was accepted: %s", why)
 	}
